@@ -1,0 +1,1 @@
+"""Everything that knows Azure, Graph, HTTP, mail, the clock or the environment."""

@@ -1,0 +1,1 @@
+"""What is due? Take it back, and prove that it is gone."""

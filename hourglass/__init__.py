@@ -1,0 +1,1 @@
+"""The command for access owners and ops."""

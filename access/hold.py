@@ -1,0 +1,254 @@
+"""One hold for each (principal, target): who needs the assignment, and whose it is (protocol section 5). Pure decisions.
+
+A use case reads the row, asks a function here what to do, and carries it out with one conditional write; when somebody
+else wrote first, it reads and asks again. Every step is one such write, so a crash between any two leaves a row that the
+next worker can go on from.
+"""
+
+from collections.abc import Mapping
+from dataclasses import dataclass, field, replace
+from datetime import datetime, timedelta
+from enum import StrEnum
+
+from access.model import Target, Timing
+
+RELEASED_KEPT = timedelta(days=1)
+"""How long a released id is kept to turn away a worker that was frozen before its claim (docs/decisions/0006)."""
+
+
+class Phase(StrEnum):
+    """What the hold is about: nothing, an assignment that is needed, one that is being removed."""
+
+    FREE = "free"
+    HELD = "held"
+    REMOVING = "removing"
+
+
+class Before(StrEnum):
+    """Whether the principal held the target before we were asked (law 3)."""
+
+    UNKNOWN = "unknown"
+    YES = "yes"
+    NO = "no"
+
+
+class Presence(StrEnum):
+    """What a read of the directory says; ``GONE``: the principal or the target itself doesn't exist (any more)."""
+
+    HELD = "held"
+    NOT_HELD = "not_held"
+    GONE = "gone"
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Hold:
+    """The row. ``live`` maps an activation to its end, ``roles`` to its role; ``released`` maps an id to when.
+
+    ``asked`` counts our calls to assign, ``until`` is when the last of them can have landed at the latest;
+    ``quiet_until`` is the same for removals. ``removed_at``: the directory said yes to our removal. ``missing_at``: the
+    first read that said the principal or target is gone. ``gone_at``: the last proof.
+    """
+
+    principal: str
+    target: Target
+    phase: Phase = Phase.FREE
+    live: Mapping[str, datetime] = field(default_factory=dict)
+    roles: Mapping[str, str] = field(default_factory=dict)
+    released: Mapping[str, datetime] = field(default_factory=dict)
+    before: Before = Before.UNKNOWN
+    asked: int = 0
+    until: datetime | None = None
+    by: str | None = None
+    removals: int = 0
+    quiet_until: datetime | None = None
+    removed_at: datetime | None = None
+    missing_at: datetime | None = None
+    gone_at: datetime | None = None
+    freed_at: datetime | None = None
+    etag: str = ""
+
+
+@dataclass(frozen=True, slots=True)
+class Write:
+    """Write this row, if nobody else did meanwhile, and go on."""
+
+    hold: Hold
+
+
+@dataclass(frozen=True, slots=True)
+class Ready:
+    """The row is as this step needs it."""
+
+    hold: Hold
+
+
+@dataclass(frozen=True, slots=True)
+class Wait:
+    """Not before this instant, and why."""
+
+    until: datetime
+    why: str
+
+
+@dataclass(frozen=True, slots=True)
+class TurnedAway:
+    """This activation was released already: whoever still wants to give it is late."""
+
+
+class Outcome(StrEnum):
+    """How a release ended; all but ``REMOVE`` need nothing of the directory."""
+
+    REMOVE = "remove"
+    OTHERS_HOLD = "others_hold"
+    HELD_BEFORE = "held_before"
+    NEVER_GIVEN = "never_given"
+    PROVEN_GONE = "proven_gone"
+
+
+@dataclass(frozen=True, slots=True)
+class Release:
+    """Write ``hold`` where it changed (None: it stays as it is), then go on with ``outcome``."""
+
+    hold: Hold | None
+    outcome: Outcome
+
+
+POLL = timedelta(seconds=5)
+"""How soon to look again when what is waited for has no known instant."""
+
+
+def claim(
+    hold: Hold, activation: str, *, role: str, ends_at: datetime, now: datetime
+) -> Write | Ready | Wait | TurnedAway:
+    """Claim first, then read: put the activation among the live ones before anything is asked of the directory."""
+    if activation in hold.released:
+        return TurnedAway()
+    if hold.phase is Phase.REMOVING:
+        return Wait(now + POLL, "the removal of an earlier assignment")
+    if activation in hold.live:
+        return Ready(hold)
+    live, roles = {**hold.live, activation: ends_at}, {**hold.roles, activation: role}
+    if hold.phase is Phase.HELD:
+        return Write(replace(hold, live=live, roles=roles))
+    if hold.quiet_until and now < hold.quiet_until:
+        return Wait(hold.quiet_until, "a removal that may still land")
+    return Write(
+        replace(hold, phase=Phase.HELD, live=live, roles=roles, before=Before.UNKNOWN, asked=0, by=None, removals=0)
+    )
+
+
+def settle_before(hold: Hold, presence: Presence, *, read_began: datetime, timing: Timing) -> Write | Ready | Wait:
+    """Settle whether the principal held the target before us, by a read that began at ``read_began``.
+
+    Right after a removal of ours, a read that says held may be an old answer: then it can't be told yet.
+    """
+    if hold.before is not Before.UNKNOWN:
+        return Ready(hold)
+    if presence is not Presence.HELD:
+        return Write(replace(hold, before=Before.NO))
+    if hold.gone_at and read_began < hold.gone_at + timing.proof_window:
+        return Wait(hold.gone_at + timing.proof_window, "reads that may be older than our last removal")
+    return Write(replace(hold, before=Before.YES))
+
+
+def ask(hold: Hold, *, now: datetime, timing: Timing) -> Hold:
+    """Return the row to write before the directory is asked to assign: counted, and with the latest landing instant."""
+    return replace(hold, asked=hold.asked + 1, until=_later(hold.until, now + timing.in_flight))
+
+
+def found_already_there(asked: Hold) -> Hold | None:
+    """The directory says "already there" to our ask: on the first one it was not ours. None: on a later one it is ours.
+
+    The row that is returned counts only if nobody wrote since the ask: the caller's conditional write sees to that.
+    """
+    return replace(asked, before=Before.YES) if asked.asked == 1 else None
+
+
+def definitely_refused(asked: Hold) -> Hold | None:
+    """The directory refused our ask for good: if it was the only one, nothing of ours can be there."""
+    return replace(asked, asked=0) if asked.asked == 1 else None
+
+
+def unsettle(hold: Hold) -> Hold:
+    """A read contradicts "held before": back to not knowing."""
+    return replace(hold, before=Before.UNKNOWN)
+
+
+def release(hold: Hold, activation: str, *, finished: frozenset[str], now: datetime) -> Release | Wait:
+    """Move the activation from the live ones to the released ones, and say what follows.
+
+    ``finished`` are the other live ids whose activation is final: a worker that died left them.
+    """
+    live = {key: end for key, end in hold.live.items() if key != activation and key not in finished}
+    roles = {key: role for key, role in hold.roles.items() if key in live}
+    recent = {key: at for key, at in hold.released.items() if now < at + RELEASED_KEPT}
+    out = replace(hold, live=live, roles=roles, released={**recent, activation: now})
+    if hold.phase is Phase.REMOVING:
+        if hold.by == activation:
+            return Release(None, Outcome.REMOVE)
+        return Release(None if activation in hold.released else out, Outcome.OTHERS_HOLD)
+    if activation in hold.released:
+        return Release(None, Outcome.PROVEN_GONE if hold.by == activation else Outcome.OTHERS_HOLD)
+    if live:
+        return Release(out, Outcome.OTHERS_HOLD)
+    if hold.phase is Phase.FREE:
+        return Release(replace(out, freed_at=now), Outcome.NEVER_GIVEN)
+    if hold.before is Before.YES or hold.asked == 0:
+        kept = Outcome.HELD_BEFORE if hold.before is Before.YES else Outcome.NEVER_GIVEN
+        return Release(replace(out, phase=Phase.FREE, before=Before.UNKNOWN, freed_at=now), kept)
+    removing = replace(out, phase=Phase.REMOVING, by=activation, removals=0, removed_at=None, missing_at=None)
+    return Release(removing, Outcome.REMOVE)
+
+
+def only_reads(hold: Hold, *, now: datetime, timing: Timing) -> bool:
+    """Whether a removal was answered yes so lately that only reads may follow, lest a fresh assignment is taken."""
+    return hold.removed_at is not None and now < hold.removed_at + timing.proof_window
+
+
+def attempt(hold: Hold, *, now: datetime, timing: Timing) -> Hold:
+    """Return the row to write before the directory is asked to remove: counted, and with the latest landing instant."""
+    return replace(hold, removals=hold.removals + 1, quiet_until=_later(hold.quiet_until, now + timing.in_flight))
+
+
+def answered(hold: Hold, *, at: datetime) -> Hold:
+    """The directory said yes to our removal at ``at``."""
+    return replace(hold, removed_at=at)
+
+
+def prove(hold: Hold, presence: Presence, *, read_began: datetime, timing: Timing) -> Write | Wait | Ready:
+    """What a read that began after our removal was answered says: ``Write`` = proven, write the free row.
+
+    ``Ready`` = it is still held: remove again. ``Wait`` = not yet: the read may be older than a call of ours that landed
+    late. One read that says gone is never a proof; two, a proof window apart, are.
+    """
+    window = timing.proof_window
+    if presence is Presence.HELD:
+        return Ready(replace(hold, missing_at=None))
+    if hold.until and read_began < hold.until + window:
+        return Wait(hold.until + window, "an assignment that may still land")
+    if presence is Presence.GONE:
+        if hold.missing_at is None:
+            return Wait(read_began + window, "a second look at what seems to be deleted")
+        if read_began < hold.missing_at + window:
+            return Wait(hold.missing_at + window, "a second look at what seems to be deleted")
+    free = replace(hold, phase=Phase.FREE, before=Before.UNKNOWN, asked=0, gone_at=read_began, freed_at=read_began)
+    return Write(
+        replace(
+            free,
+            removed_at=None,
+            missing_at=None,
+            # One answered removal leaves nothing in flight; of several, an unanswered one may still land.
+            quiet_until=hold.quiet_until if hold.removals > 1 else None,
+        )
+    )
+
+
+def missing(hold: Hold, presence: Presence, *, read_began: datetime) -> Hold:
+    """Remember the first read that said gone, and forget it when a later one finds the thing again."""
+    if presence is not Presence.GONE:
+        return replace(hold, missing_at=None)
+    return hold if hold.missing_at else replace(hold, missing_at=read_began)
+
+
+def _later(one: datetime | None, other: datetime) -> datetime:
+    return max(one, other) if one else other

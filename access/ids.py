@@ -1,0 +1,41 @@
+"""Ids made from what they name: the same thing asked twice has the same id (protocol section 2, law 8)."""
+
+import hashlib
+import json
+from collections.abc import Mapping
+
+from access.model import Door, Target
+
+LENGTH = 32
+"""Hex digits of an id: 128 bits, far under Service Bus's 128 characters and Table Storage's 1,024."""
+
+
+def digest(*parts: str) -> str:
+    """Return an id for ``parts`` in their order. No part can run into the next one."""
+    text = "\x1f".join(part.replace("\x1f", "\x1f\x1f") for part in parts)
+    return hashlib.sha256(text.encode()).hexdigest()[:LENGTH]
+
+
+def activation_id(*, tenant: str, principal: str, door: Door, source: str, request: str) -> str:
+    """Return the id of the activation that this request makes, however often it is delivered.
+
+    ``principal`` is the text of the request, as it can be read without asking anybody; ``door`` keeps a claimed principal
+    from sharing ids with a proven one; ``source`` names the sender, ``request`` is the sender's own id.
+    """
+    return digest("activation", tenant.lower(), principal.strip().lower(), door, source, request)
+
+
+def hold_id(principal: str, target: Target) -> str:
+    """Return the id of the one hold for this principal and target."""
+    return digest("hold", principal.strip().lower(), target.source, target.id)
+
+
+def content_of(values: Mapping[str, object]) -> str:
+    """Return a fingerprint of what was asked, to tell a second delivery from an id that is used again."""
+    return digest("content", json.dumps(values, sort_keys=True, default=str))
+
+
+def chained(previous: str, record: Mapping[str, object]) -> str:
+    """Return the hash of an event row, which covers its content and the row before it (protocol section 7)."""
+    text = json.dumps(record, sort_keys=True, default=str, separators=(",", ":"))
+    return hashlib.sha256(f"{previous}\x1f{text}".encode()).hexdigest()

@@ -1,0 +1,273 @@
+"""What use cases need of the outside, in our words. Adapters implement these; fakes do too, proven by the same suites.
+
+Every method may raise ``TryAgain`` when the outside can't answer now: a look-up that fails is never an empty answer.
+"""
+
+from collections.abc import AsyncIterator, Mapping, Sequence
+from contextlib import AbstractAsyncContextManager
+from dataclasses import dataclass
+from datetime import datetime
+from typing import Protocol
+
+from access.change import Change
+from access.hold import Hold, Presence
+from access.model import Account, Activation, Asked, Due, Eligibility, Person, RoleSettings, Target, Timing
+
+
+class Clock(Protocol):
+    """Time. One ``now`` per decision; ``monotonic`` for deadlines only."""
+
+    def now(self) -> datetime:
+        """Return the current instant, aware, in UTC, to the second."""
+        ...
+
+    def monotonic(self) -> float:
+        """Return seconds of a clock that is never set."""
+        ...
+
+
+class Store(Protocol):
+    """The record of activations: one transaction per change, due rows first, effects by the outbox (protocol 4)."""
+
+    async def activation(self, activation: str) -> Activation | None:
+        """Return the activation, or None where there is none."""
+        ...
+
+    async def commit(self, change: Change, *, now: datetime) -> Activation:
+        """Write a change, send what it says, and return the activation as written.
+
+        Raises:
+            Conflict: it was written since it was read, or exists already. Nothing was written but due rows.
+        """
+        ...
+
+    async def seen(self, activation: str, command: str) -> bool:
+        """Whether this command has had its effect on this activation."""
+        ...
+
+    async def flush(self, activation: str) -> bool:
+        """Send what the outbox still holds; whether it is empty now. Faults of the bus leave rows for the sweep."""
+        ...
+
+    async def asked(self, activation: str) -> tuple[Asked, ...]:
+        """Return the approvers who were asked, with their cards."""
+        ...
+
+    def drive(self, activation: Activation, *, now: datetime) -> AbstractAsyncContextManager[Activation]:
+        """Hold the one lease on work for this activation; it is given back when the block raises.
+
+        Raises:
+            TryAgain: another worker has it.
+        """
+        ...
+
+    async def hold(self, principal: str, target: Target) -> Hold:
+        """Return the hold of this principal on this target; a free one with an empty etag where there is no row."""
+        ...
+
+    async def write_hold(self, hold: Hold) -> Hold:
+        """Write the row if nobody did since it was read, and return it as written.
+
+        Raises:
+            Conflict: somebody did.
+        """
+        ...
+
+    async def remind(self, activation: Activation, at: datetime) -> None:
+        """Write a due row that has the activation looked at again, once, at ``at``."""
+        ...
+
+    def due(self, *, now: datetime) -> AsyncIterator[Due]:
+        """Yield what is due by ``now``, most overdue first within a shard. Costs what is due, not what exists."""
+        ...
+
+    async def rearm(self, due: Due, at: datetime) -> None:
+        """Write the row again for ``at``, counted, and then drop the old one."""
+        ...
+
+    async def drop(self, due: Due) -> None:
+        """Delete a due row; gone already is fine."""
+        ...
+
+    async def outbox_empty(self, activation: str) -> bool:
+        """Whether nothing is left to send."""
+        ...
+
+    async def begin_telling(self, activation: str, telling: str, *, now: datetime) -> bool:
+        """Whether this mail is still to be sent, and by us.
+
+        Raises:
+            TryAgain: another worker is sending it.
+        """
+        ...
+
+    async def told(self, activation: str, telling: str, *, now: datetime) -> None:
+        """Record that a mail was sent: it is not sent again."""
+        ...
+
+
+class Register(Protocol):
+    """What the access owner decided: roles and eligibilities."""
+
+    async def role(self, role: str) -> RoleSettings | None:
+        """Return a role's settings, or None where there is no such role."""
+        ...
+
+    async def direct_eligibility(self, role: str, principal: str) -> Eligibility | None:
+        """Return the eligibility of this very principal."""
+        ...
+
+    async def group_eligibilities(self, role: str) -> tuple[Eligibility, ...]:
+        """Return the eligibilities that groups have for this role."""
+        ...
+
+
+class Quarantine(Protocol):
+    """What could never succeed, with its reason and its bytes."""
+
+    async def set_aside(
+        self,
+        *,
+        queue: str,
+        identity: str,
+        code: str,
+        what: str,
+        body: bytes,
+        properties: Mapping[str, str],
+        now: datetime,
+    ) -> None:
+        """Record a message that can't succeed; a second delivery of it changes nothing."""
+        ...
+
+
+class Directory(Protocol):
+    """Microsoft Graph, as far as giving and taking needs it. Vendor errors are translated here, once (pim.md 7.5)."""
+
+    async def account(self, reference: str) -> Account | None:
+        """Return the one account that an object id, a user principal name or an address names; None: none, or several."""
+        ...
+
+    async def linked_accounts(self, employee_id: str) -> tuple[Account, ...]:
+        """Return all accounts with this employee id."""
+        ...
+
+    async def groups_among(self, account: str, groups: Sequence[str]) -> frozenset[str]:
+        """Return which of ``groups`` the account belongs to, directly or through other groups."""
+        ...
+
+    async def people_in(self, group: str) -> tuple[str, ...]:
+        """Return the object ids of the users in a group, directly or through other groups; empty where it is gone."""
+        ...
+
+    async def target_exists(self, target: Target) -> bool:
+        """Whether what a role gives is there."""
+        ...
+
+    async def presence(self, principal: str, target: Target) -> Presence:
+        """Read whether the principal holds the target itself, not through something else."""
+        ...
+
+    async def assign(self, principal: str, target: Target, *, deadline: float) -> None:
+        """Give the target; sent before ``deadline`` on the monotonic clock, or not at all; never retried here.
+
+        Raises:
+            AlreadyAssigned: the directory says it is held already.
+            DirectoryRefused: it refuses for good.
+            TryAgain: anything else; the call may have landed, or may still land.
+        """
+        ...
+
+    async def remove(self, principal: str, target: Target, *, deadline: float) -> None:
+        """Take the target back, like ``assign``.
+
+        Raises:
+            NotAssigned: the directory says that there is nothing to remove, or that principal or target is gone.
+            TryAgain: anything else; the call may have landed, or may still land.
+        """
+        ...
+
+
+class People(Protocol):
+    """Who is who: accounts of one person (design section 3)."""
+
+    async def person_of(self, account: str) -> Person | None:
+        """Return the person of an account with all linked accounts; None where the account doesn't exist."""
+        ...
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Mail:
+    """One mail to one address. ``card`` is an Adaptive Card, or None."""
+
+    to: str
+    subject: str
+    html: str
+    correlation_id: str = ""
+
+
+class Mailer(Protocol):
+    """Sends mail. Accepted is not delivered; nothing promises that."""
+
+    async def send(self, mail: Mail) -> None:
+        """Hand one mail over, without any retry.
+
+        Raises:
+            TryAgain: it may or may not have been accepted.
+            DirectoryRefused: the address or the mail is refused for good.
+        """
+        ...
+
+
+class Bus(Protocol):
+    """Service Bus."""
+
+    async def send(
+        self,
+        queue: str,
+        body: Mapping[str, object],
+        *,
+        message_id: str,
+        correlation_id: str,
+        at: datetime | None = None,
+    ) -> None:
+        """Send a message, to be delivered not before ``at``.
+
+        Raises:
+            TryAgain: it may or may not have been taken.
+        """
+        ...
+
+
+class CardTokens(Protocol):
+    """The card's own token: for one approver, one activation, and once (runtime.md G)."""
+
+    def issue(self, *, activation: str, approver: str, nonce: str, expires_at: datetime) -> str:
+        """Return a token to put into a card."""
+        ...
+
+    def read(self, token: str, *, now: datetime) -> tuple[str, str, str]:
+        """Return activation, approver and nonce of a token.
+
+        Raises:
+            Refused: it is not ours, or its time is over.
+        """
+        ...
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Ports:
+    """All of the outside, as one value; made by ``access/adapters/wiring.py``, or by a test."""
+
+    clock: Clock
+    store: Store
+    register: Register
+    quarantine: Quarantine
+    directory: Directory
+    people: People
+    mailer: Mailer
+    bus: Bus
+    cards: CardTokens
+    timing: Timing
+    tenant: str
+    public_url: str
+    originator: str

@@ -1,0 +1,388 @@
+"""Messages <-> values. What strangers send is read leniently, once, here; what can't be read is named field by field.
+
+The body variants are those that Power Automate and Logic Apps are known to send (docs/messages/activation-requests.md);
+each repair is reported, none is silent. Internal messages carry ids only: they may start work, never authorise it (law 11).
+"""
+
+import base64
+import binascii
+import json
+import re
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass, field
+from datetime import UTC, datetime, timedelta
+from typing import Any
+
+from access.approval import Choice
+from access.errors import Code, Unusable
+from access.ids import content_of
+from access.model import Door, Ticket, Unmet
+
+VERSION = 1
+BODY_LIMIT = 192 * 1024
+"""Bytes: under Service Bus Standard's 256 KB with its headers. Larger is set aside unread."""
+
+REFERENCE_LIMIT = 320
+"""Characters of a name, an address, an id: the longest mail address there can be."""
+
+_SHOWN = 40
+_WCF_STRING = b"@\x06string\x083http://schemas.microsoft.com/2003/10/Serialization/"
+_DURATION = re.compile(r"P(?:(\d{1,4})D)?(?:T(?=\d)(?:(\d{1,5})H)?(?:(\d{1,6})M)?(?:(\d{1,7})S)?)?")
+_NUMBER = re.compile(r"-?\d{1,6}(?:[.,]\d{1,4})?")
+# Marks that turn the direction of text: a justification could show an approver other words than it holds.
+_UNSEEN = re.compile("[\x00-\x08\x0b-\x1f\x7f-\x9f\u061c\u200e\u200f\u202a-\u202e\u2066-\u2069\ufeff]")
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Envelope:
+    """What the broker says about a message, beside its body."""
+
+    queue: str
+    message_id: str | None = None
+    sequence_number: int | None = None
+    enqueued_at: str = ""
+    correlation_id: str | None = None
+    properties: Mapping[str, str] = field(default_factory=dict)
+
+    @property
+    def identity(self) -> str:
+        """The same for every delivery of one message: its id, else what the broker numbered it with."""
+        return self.message_id or f"{self.sequence_number}@{self.enqueued_at}"
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class ActivateCommand:
+    """A request for a role as it was said. ``problems``: fields that could not be read; the rules refuse them by name."""
+
+    validate_only: bool
+    request_id: str
+    weak_id: bool
+    source: str
+    through: str
+    door: Door
+    requester: str
+    principal: str
+    role: str
+    duration: timedelta | None
+    starts_at: datetime | None
+    justification: str
+    ticket: Ticket | None
+    problems: tuple[Unmet, ...]
+    ignored: tuple[str, ...]
+    repairs: tuple[str, ...]
+    content: str
+
+
+def read_body(raw: bytes) -> tuple[dict[str, Any], tuple[str, ...]]:
+    """Read a JSON object from the bytes of a body; return it with the names of the repairs that were needed.
+
+    Raises:
+        Unusable: no JSON object is in it; the code says why.
+    """
+    if len(raw) > BODY_LIMIT:
+        raise Unusable(Code.BODY_TOO_LARGE, f"the body has {len(raw)} bytes; the limit is {BODY_LIMIT}")
+    repairs: list[str] = []
+    if raw.startswith(_WCF_STRING):
+        repairs.append("wcf-string")
+        start, end = raw.find(b"{"), raw.rfind(b"}")
+        raw = raw[start : end + 1] if 0 <= start < end else b""
+    stripped = raw.removeprefix(b"\xef\xbb\xbf").rstrip(b"\x00 \t\r\n").lstrip()
+    if stripped != raw.strip():
+        repairs.append("padding")
+    if not stripped:
+        raise Unusable(Code.BODY_EMPTY, "the body is empty")
+    value = _unwrapped(_text(stripped), repairs)
+    if not isinstance(value, dict):
+        raise Unusable(Code.BODY_NOT_OBJECT, f"the body is JSON, but a {type(value).__name__}, not an object")
+    return value, tuple(repairs)
+
+
+def _text(raw: bytes) -> str:
+    try:
+        return raw.decode()
+    except UnicodeDecodeError as error:
+        raise Unusable(Code.BODY_NOT_UTF8, f"the body is not UTF-8: byte {error.start}") from error
+
+
+def _unwrapped(text: str, repairs: list[str]) -> Any:
+    """Parse ``text``; unwrap JSON inside a JSON string, and base64 of JSON, each at most once."""
+    try:
+        value = _parsed(text)
+    except Unusable:
+        inner = _from_base64(text)
+        if inner is None:
+            raise
+        repairs.append("base64")
+        value = _parsed(inner)
+    if isinstance(value, str):
+        inner = value.strip()
+        if not inner.startswith(("{", "[")) and (decoded := _from_base64(inner)) is not None:
+            repairs.append("base64")
+            return _parsed(decoded)
+        repairs.append("json-string")
+        return _parsed(inner)
+    return value
+
+
+def _parsed(text: str) -> Any:
+    try:
+        return json.loads(text)
+    except RecursionError as error:
+        raise Unusable(Code.BODY_TOO_DEEP, "the body is nested too deep") from error
+    except ValueError as error:
+        raise Unusable(Code.BODY_NOT_JSON, f"the body is not JSON: {error}") from error
+
+
+def _from_base64(text: str) -> str | None:
+    try:
+        decoded = base64.b64decode("".join(text.split()), validate=True).decode()
+    except (binascii.Error, ValueError):
+        return None
+    return decoded.strip().removeprefix("\ufeff") or None
+
+
+def read_request(
+    body: Mapping[str, Any], envelope: Envelope, *, door: Door, repairs: tuple[str, ...]
+) -> ActivateCommand:
+    """Read an activation request, field by field.
+
+    Raises:
+        Unusable: nobody is named to whom a refusal could be told.
+    """
+    fields = _Fields(body)
+    requester = _reference(body.get("requester"))
+    if requester is None:
+        raise Unusable(Code.REQUESTER_MISSING, "no requester is named: nobody could be told the answer")
+    version, action = body.get("version", VERSION), str(body.get("action", "activate"))
+    if str(version) != str(VERSION):
+        fields.wrong("version", f"is {_shown(version)}", f"Send version {VERSION}.", Code.VERSION_UNKNOWN)
+    if action not in {"activate", "validate"}:
+        fields.wrong("action", f"is {_shown(action)}", "Send activate or validate.", Code.ACTION_UNKNOWN)
+    principal = _reference(body.get("principal")) if body.get("principal") not in (None, "") else requester
+    if principal is None:
+        fields.wrong("principal", "names no account", "Name it by object id or user principal name.")
+    stated = fields.text("requestId")
+    known = {"version", "action", "requester", "principal", "requestId", "flow", *_READ}
+    command = ActivateCommand(
+        validate_only=action == "validate",
+        request_id=stated or envelope.identity,
+        weak_id=not stated,
+        source=envelope.queue,
+        through=fields.text("flow"),
+        door=door,
+        requester=requester,
+        principal=principal or "",
+        role=fields.text("role").lower(),
+        duration=fields.duration("duration"),
+        starts_at=fields.instant("start"),
+        justification=fields.text("justification", limit=None),
+        ticket=fields.ticket("ticket"),
+        problems=(),
+        ignored=tuple(sorted(str(key)[:REFERENCE_LIMIT] for key in body if key not in known))[:20],
+        repairs=repairs,
+        content=content_of({key: value for key, value in body.items() if key in known}),
+    )
+    return _with_problems(command, fields.problems)
+
+
+_READ = ("role", "duration", "start", "justification", "ticket")
+
+
+def _with_problems(command: ActivateCommand, problems: list[Unmet]) -> ActivateCommand:
+    values = {name: getattr(command, name) for name in command.__dataclass_fields__}
+    return ActivateCommand(**{**values, "problems": tuple(problems)})
+
+
+class _Fields:
+    """Reads fields of a body, and collects what is wrong with them."""
+
+    def __init__(self, body: Mapping[str, Any]) -> None:
+        self._body = body
+        self.problems: list[Unmet] = []
+
+    def wrong(self, name: str, what: str, remedy: str, code: Code = Code.FIELD_INVALID) -> None:
+        self.problems.append(Unmet(code, f"The field {name} {what}.", remedy))
+
+    def text(self, name: str, *, limit: int | None = REFERENCE_LIMIT) -> str:
+        value = self._body.get(name)
+        if value is None:
+            return ""
+        if isinstance(value, bool) or not isinstance(value, str | int | float):
+            self.wrong(name, f"is {_shown(value)}, not text", "Send text.")
+            return ""
+        text = clean(str(value))
+        if limit is not None and len(text) > limit:
+            self.wrong(name, f"has {len(text)} characters", f"Send at most {limit}.")
+            return text[:limit]
+        return text
+
+    def duration(self, name: str) -> timedelta | None:
+        value = self._body.get(name)
+        if value is None or value == "":
+            return None
+        span = read_duration(value)
+        if span is None or span <= timedelta():
+            self.wrong(
+                name,
+                f"is {_shown(value)}, which is not a length of time",
+                "Send an ISO 8601 duration such as PT2H or PT90M, or a number of hours.",
+                Code.DURATION_INVALID,
+            )
+            return None
+        return span
+
+    def instant(self, name: str) -> datetime | None:
+        value = self._body.get(name)
+        if value is None or value == "":
+            return None
+        try:
+            stated = datetime.fromisoformat(str(value).strip())
+            at = stated.astimezone(UTC) if stated.tzinfo else None
+        except (ValueError, OverflowError):
+            at = None
+        if at is None:
+            self.wrong(
+                name,
+                f"is {_shown(value)}, which is not an instant with a time zone",
+                "Send ISO 8601 with an offset, such as 2026-01-05T09:00:00Z.",
+                Code.START_INVALID,
+            )
+            return None
+        return at.replace(microsecond=0)
+
+    def ticket(self, name: str) -> Ticket | None:
+        value = self._body.get(name)
+        if value is None or value == "":
+            return None
+        if isinstance(value, str | int) and not isinstance(value, bool):
+            return Ticket(system="", number=clean(str(value))[:100])
+        if not isinstance(value, dict):
+            self.wrong(name, f"is {_shown(value)}", 'Send {"system": "...", "number": "..."}.')
+            return None
+        inner = _Fields(value)
+        ticket = Ticket(system=inner.text("system", limit=100), number=inner.text("number", limit=100))
+        self.problems += inner.problems
+        return ticket
+
+
+def read_duration(value: object) -> timedelta | None:
+    """Read an ISO 8601 duration of days, hours, minutes and seconds, or a number of hours; None: it is neither.
+
+    Years and months are not taken: how long they are depends on when they begin.
+    """
+    if isinstance(value, bool):
+        return None
+    text = str(value).strip()
+    if _NUMBER.fullmatch(text):
+        return timedelta(seconds=round(float(text.replace(",", ".")) * 3600))
+    match = _DURATION.fullmatch(text.upper())
+    if match is None or not any(match.groups()):
+        return None
+    days, hours, minutes, seconds = (int(part or 0) for part in match.groups())
+    return timedelta(days=days, hours=hours, minutes=minutes, seconds=seconds)
+
+
+def _reference(value: object) -> str | None:
+    """Return the text that names an account: a plain string, or the first of an object's ids; None: there is none."""
+    if isinstance(value, dict):
+        candidates: list[object] = [
+            value.get(key) for key in ("oid", "id", "userPrincipalName", "upn", "mail", "email")
+        ]
+        value = next((text for text in candidates if isinstance(text, str) and text.strip()), None)
+    if not isinstance(value, str):
+        return None
+    text = clean(value)
+    return text if 0 < len(text) <= REFERENCE_LIMIT else None
+
+
+def clean(text: str) -> str:
+    """Return ``text`` without control characters and without marks that turn its direction; lines end in a line feed."""
+    return _UNSEEN.sub("", text.replace("\r\n", "\n").replace("\r", "\n")).strip()
+
+
+def _shown(value: object) -> str:
+    text = repr(value) if isinstance(value, str) else json.dumps(value, default=str)
+    return clean(text if len(text) <= _SHOWN else text[:_SHOWN] + "...")
+
+
+@dataclass(frozen=True, slots=True)
+class Nudge:
+    """Look at this activation and do what its state asks for."""
+
+    activation: str
+
+    def body(self) -> dict[str, object]:
+        """Return the message."""
+        return {"version": VERSION, "activation": self.activation}
+
+
+def read_nudge(body: Mapping[str, Any]) -> Nudge:
+    """Read an internal message.
+
+    Raises:
+        Unusable: it names no activation.
+    """
+    return Nudge(_required(body, "activation"))
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Telling:
+    """Tell this account this about that activation, once. ``outcome``: only for what is stored nowhere (a validation)."""
+
+    activation: str
+    what: str
+    to: str
+    outcome: Mapping[str, object] = field(default_factory=dict)
+
+    def body(self) -> dict[str, object]:
+        """Return the message."""
+        outcome = {"outcome": dict(self.outcome)} if self.outcome else {}
+        return {"version": VERSION, "activation": self.activation, "what": self.what, "to": self.to, **outcome}
+
+
+def read_telling(body: Mapping[str, Any]) -> Telling:
+    """Read a notification.
+
+    Raises:
+        Unusable: a field is missing.
+    """
+    outcome = body.get("outcome")
+    return Telling(
+        activation=_required(body, "activation"),
+        what=_required(body, "what"),
+        to=_required(body, "to"),
+        outcome=outcome if isinstance(outcome, dict) else {},
+    )
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class CardPress:
+    """What a card's button sends: the card's own token, the choice, and what the approver typed."""
+
+    token: str
+    choice: Choice
+    note: str
+
+
+def read_press(raw: bytes) -> CardPress:
+    """Read the body of a card's button: one line of JSON, then the note as it was typed.
+
+    Outlook puts what was typed into the body without escaping it, so the note stands last and is never parsed.
+
+    Raises:
+        Unusable: it is not what our cards send.
+    """
+    first, _, note = _text(raw[:BODY_LIMIT]).partition("\n")
+    read: Callable[[str], Any] = json.loads
+    try:
+        values = read(first)
+        return CardPress(token=str(values["token"]), choice=Choice(values["decision"]), note=clean(note))
+    except (ValueError, KeyError, TypeError, RecursionError) as error:
+        raise Unusable(Code.CARD_INVALID, "the button's message is not one of our cards'") from error
+
+
+def _required(body: Mapping[str, Any], name: str) -> str:
+    value = body.get(name)
+    if not isinstance(value, str) or not value or len(value) > REFERENCE_LIMIT:
+        raise Unusable(Code.NUDGE_INVALID, f"the field {name} is missing")
+    return value

@@ -1,0 +1,125 @@
+r"""Every key of every table is made here (docs/storage.md). User text never stands in a key: it is hashed.
+
+Azure refuses ``/ \ # ?`` and control characters in keys, and keys over 1 KiB; Azurite takes more. So lengths and
+characters are checked here, where a wrong one is a bug.
+"""
+
+import re
+from datetime import UTC, datetime
+
+from access.ids import digest
+
+SHARDS = 16
+_ALLOWED = re.compile(r"[A-Za-z0-9 ._:~@+=-]{1,256}")
+
+ACTIVATION = "activation"
+HOLD = "hold"
+ROLE = "role"
+PERSON = "person"
+END = "~"
+"""Sorts after everything that our keys begin with."""
+
+
+def checked(key: str) -> str:
+    """Return ``key`` if Azure takes it.
+
+    Raises:
+        ValueError: it holds a character or a length that some store refuses.
+    """
+    if not _ALLOWED.fullmatch(key):
+        raise ValueError(f"not a table key: {key[:80]!r}")
+    return key
+
+
+def event(number: int) -> str:
+    """Return the row key of the nth event of an activation, from 1."""
+    return f"event-{number:06d}"
+
+
+def out(number: int) -> str:
+    """Return the row key of the nth effect of an activation, from 1; never used again."""
+    return f"out-{number:06d}"
+
+
+OUT = ("out-", "out-~")
+ASKED = ("decision-", "decision-~")
+EVENTS = ("event-", "event-~")
+
+
+def command(identity: str) -> str:
+    """Return the row key that says a command has had its effect. Identities come from senders, so they are hashed."""
+    return f"in-{digest('in', identity)}"
+
+
+def decision(account: str) -> str:
+    """Return the row key of an approver who was asked."""
+    return checked(f"decision-{account}")
+
+
+def told(telling: str) -> str:
+    """Return the row key that says a mail was sent."""
+    return f"told-{digest('told', telling)}"
+
+
+def instant(at: datetime) -> str:
+    """Return an instant in UTC as text that sorts by time."""
+    return at.astimezone(UTC).strftime("%Y%m%dT%H%M%SZ")
+
+
+def read_instant(text: str) -> datetime:
+    """Read what ``instant`` wrote."""
+    return datetime.strptime(text, "%Y%m%dT%H%M%SZ").replace(tzinfo=UTC)
+
+
+def shards() -> tuple[str, ...]:
+    """Return the partitions of the due table: ``00`` to ``0f``."""
+    return tuple(f"{number:02x}" for number in range(SHARDS))
+
+
+def shard(activation: str) -> str:
+    """Return the partition of the due rows of an activation."""
+    return f"{int(digest('shard', activation), 16) % SHARDS:02x}"
+
+
+def due(at: datetime, activation: str, version: int, nonce: str) -> str:
+    """Return the row key of a due row; the nonce keeps two writers of the same version apart."""
+    return checked(f"{instant(at)}_{activation}_{version:06d}_{nonce}")
+
+
+def newest_first(at: datetime, activation: str) -> str:
+    """Return a row key that sorts later instants first."""
+    return f"{10**11 - int(at.timestamp()):011d}_{activation}"
+
+
+def audit(at: datetime, activation: str, number: int) -> tuple[str, str]:
+    """Return partition (day and shard) and row key of the copy of an event, made from the event alone."""
+    return f"{at.astimezone(UTC):%Y-%m-%d}-{shard(activation)}", f"{instant(at)}_{activation}_{number:06d}"
+
+
+def role(key: str) -> str:
+    """Return the row key of a role. The roles file allows only letters, digits and dashes."""
+    return checked(key.strip().lower())
+
+
+def principal(account: str) -> str:
+    """Return the partition of what one principal has."""
+    return checked(account.strip().lower())
+
+
+USERS = ("user_", "user_~")
+GROUPS = ("group_", "group_~")
+
+
+def of_role(key: str) -> str:
+    """Return the partition of everybody who is eligible for a role."""
+    return f"role_{role(key)}"
+
+
+def eligible(principal_id: str, *, group: bool) -> str:
+    """Return the row key of a principal under a role."""
+    return f"{'group' if group else 'user'}_{principal(principal_id)}"
+
+
+def day(at: datetime) -> str:
+    """Return the partition of a day."""
+    return f"{at.astimezone(UTC):%Y-%m-%d}"

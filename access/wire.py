@@ -27,6 +27,8 @@ REFERENCE_LIMIT = 320
 
 _SHOWN = 40
 _WCF_STRING = b"@\x06string\x083http://schemas.microsoft.com/2003/10/Serialization/"
+# The text records of .NET's binary XML (MC-NBFX 2.2.3) and how many bytes state their length.
+_WCF_LENGTHS = {0x98: 1, 0x99: 1, 0x9A: 2, 0x9B: 2, 0x9C: 4, 0x9D: 4}
 _DURATION = re.compile(r"P(?:(\d{1,4})D)?(?:T(?=\d)(?:(\d{1,5})H)?(?:(\d{1,6})M)?(?:(\d{1,7})S)?)?")
 _NUMBER = re.compile(r"-?\d{1,6}(?:[.,]\d{1,4})?")
 # Marks that turn the direction of text: a justification could show an approver other words than it holds.
@@ -84,8 +86,7 @@ def read_body(raw: bytes) -> tuple[dict[str, Any], tuple[str, ...]]:
     repairs: list[str] = []
     if raw.startswith(_WCF_STRING):
         repairs.append("wcf-string")
-        start, end = raw.find(b"{"), raw.rfind(b"}")
-        raw = raw[start : end + 1] if 0 <= start < end else b""
+        raw = _wcf_text(raw.removeprefix(_WCF_STRING))
     stripped = raw.removeprefix(b"\xef\xbb\xbf").rstrip(b"\x00 \t\r\n").lstrip()
     if stripped != raw.strip():
         repairs.append("padding")
@@ -95,6 +96,15 @@ def read_body(raw: bytes) -> tuple[dict[str, Any], tuple[str, ...]]:
     if not isinstance(value, dict):
         raise Unusable(Code.BODY_NOT_OBJECT, f"the body is JSON, but a {type(value).__name__}, not an object")
     return value, tuple(repairs)
+
+
+def _wcf_text(raw: bytes) -> bytes:
+    """Return the text of a binary XML string: by the length its record states, which may itself look like a brace."""
+    if raw and (size := _WCF_LENGTHS.get(raw[0])):
+        start = 1 + size
+        return raw[start : start + int.from_bytes(raw[1:start], "little")]
+    start, end = raw.find(b"{"), raw.rfind(b"}")
+    return raw[start : end + 1] if 0 <= start < end else b""
 
 
 def _text(raw: bytes) -> str:

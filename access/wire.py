@@ -31,8 +31,9 @@ _WCF_STRING = b"@\x06string\x083http://schemas.microsoft.com/2003/10/Serializati
 _WCF_LENGTHS = {0x98: 1, 0x99: 1, 0x9A: 2, 0x9B: 2, 0x9C: 4, 0x9D: 4}
 _DURATION = re.compile(r"P(?:(\d{1,4})D)?(?:T(?=\d)(?:(\d{1,5})H)?(?:(\d{1,6})M)?(?:(\d{1,7})S)?)?")
 _NUMBER = re.compile(r"-?\d{1,6}(?:[.,]\d{1,4})?")
-# Marks that turn the direction of text: a justification could show an approver other words than it holds.
-_UNSEEN = re.compile("[\x00-\x08\x0b-\x1f\x7f-\x9f\u061c\u200e\u200f\u202a-\u202e\u2066-\u2069\ufeff]")
+# Marks that turn the direction of text: a justification could show an approver other words than it holds. And halves of
+# surrogate pairs, which JSON can spell and no store takes.
+_UNSEEN = re.compile("[\x00-\x08\x0b-\x1f\x7f-\x9f\u061c\u200e\u200f\u202a-\u202e\u2066-\u2069\ufeff\ud800-\udfff]")
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -188,7 +189,7 @@ def read_request(
         justification=fields.text("justification", limit=None),
         ticket=fields.ticket("ticket"),
         problems=(),
-        ignored=tuple(sorted(str(key)[:REFERENCE_LIMIT] for key in body if key not in known))[:20],
+        ignored=tuple(sorted(clean(key)[:REFERENCE_LIMIT] for key in body if key not in known))[:20],
         repairs=repairs,
         content=content_of({key: value for key, value in body.items() if key in known}),
     )

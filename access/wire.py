@@ -266,7 +266,7 @@ class _Fields:
         if value is None or value == "":
             return None
         if isinstance(value, str | int) and not isinstance(value, bool):
-            return Ticket(system="", number=clean(str(value))[:100])
+            return Ticket(system="", number=self.text(name, limit=100))
         if not isinstance(value, dict):
             self.wrong(name, f"is {_shown(value)}", 'Send {"system": "...", "number": "..."}.')
             return None

@@ -26,6 +26,7 @@ REFERENCE_LIMIT = 320
 """Characters of a name, an address, an id: the longest mail address there can be."""
 
 _SHOWN = 40
+_LATEST_START = datetime(9000, 1, 1, tzinfo=UTC)  # any duration that can be read still fits before the last year
 _WCF_STRING = b"@\x06string\x083http://schemas.microsoft.com/2003/10/Serialization/"
 # The text records of .NET's binary XML (MC-NBFX 2.2.3) and how many bytes state their length.
 _WCF_LENGTHS = {0x98: 1, 0x99: 1, 0x9A: 2, 0x9B: 2, 0x9C: 4, 0x9D: 4}
@@ -251,7 +252,7 @@ class _Fields:
             at = stated.astimezone(UTC) if stated.tzinfo else None
         except (ValueError, OverflowError):
             at = None
-        if at is None:
+        if at is None or at >= _LATEST_START:
             self.wrong(
                 name,
                 f"is {_shown(value)}, which is not an instant with a time zone",

@@ -127,11 +127,11 @@ def _unwrapped(text: str, repairs: list[str]) -> Any:
         repairs.append("base64")
         value = _parsed(inner)
     if isinstance(value, str):
+        repairs.append("json-string")
         inner = value.strip()
         if not inner.startswith(("{", "[")) and (decoded := _from_base64(inner)) is not None:
             repairs.append("base64")
             return _parsed(decoded)
-        repairs.append("json-string")
         return _parsed(inner)
     return value
 

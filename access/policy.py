@@ -109,7 +109,13 @@ def _unchecked(facts: Facts) -> Iterator[Unmet]:
 def _accounts(facts: Facts) -> Iterator[Unmet]:
     if facts.unknown:
         return
-    if facts.requester is not None and not facts.requester.enabled:
+    if facts.requester is None:
+        yield Unmet(
+            Code.REQUESTER_UNKNOWN,
+            "The account that asked was not found, or the name fits more than one.",
+            "Ask with an account of this directory, named by its object id or its user principal name.",
+        )
+    elif not facts.requester.enabled:
         yield Unmet(
             Code.REQUESTER_DISABLED,
             f"The account that asked, {facts.requester.name}, is disabled.",

@@ -81,7 +81,7 @@ def evaluate(ask: Ask, facts: Facts, *, now: datetime) -> Allowed | NotAllowed:
             )
         )
         return NotAllowed(tuple(unmet))
-    duration = ask.duration or settings.default_duration
+    duration = settings.default_duration if ask.duration is None else ask.duration
     starts_at = ask.starts_at if ask.starts_at and ask.starts_at > now else None
     usable = _usable(facts.eligibilities, starts_at or now)
     unmet += [

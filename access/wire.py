@@ -9,7 +9,7 @@ import binascii
 import json
 import re
 from collections.abc import Callable, Mapping
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from datetime import UTC, datetime, timedelta
 from typing import Any
 
@@ -194,15 +194,10 @@ def read_request(
         repairs=repairs,
         content=content_of({key: value for key, value in body.items() if key in known}),
     )
-    return _with_problems(command, fields.problems)
+    return replace(command, problems=tuple(fields.problems))
 
 
 _READ = ("role", "duration", "start", "justification", "ticket")
-
-
-def _with_problems(command: ActivateCommand, problems: list[Unmet]) -> ActivateCommand:
-    values = {name: getattr(command, name) for name in command.__dataclass_fields__}
-    return ActivateCommand(**{**values, "problems": tuple(problems)})
 
 
 class _Fields:

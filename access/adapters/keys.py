@@ -16,6 +16,8 @@ ACTIVATION = "activation"
 HOLD = "hold"
 ROLE = "role"
 PERSON = "person"
+PEOPLE = "people"
+"""The partition that lists the persons of the roles file; what is looked up by account stands under the account."""
 END = "~"
 """Sorts after everything that our keys begin with."""
 
@@ -104,6 +106,20 @@ def role(key: str) -> str:
 def principal(account: str) -> str:
     """Return the partition of what one principal has."""
     return checked(account.strip().lower())
+
+
+LISTED = ("a", END)
+"""Roles and persons of the roles file begin with a letter; the changes beside them begin with an underscore."""
+
+
+def person(key: str) -> str:
+    """Return the row key of a person of the roles file, which allows only letters, digits and dashes."""
+    return checked(key.strip().lower())
+
+
+def change(at: datetime, identity: str) -> str:
+    """Return the row key of a change of the register, beside the row that it changed."""
+    return checked(f"_change_{instant(at)}_{identity}")
 
 
 USERS = ("user_", "user_~")

@@ -5,7 +5,7 @@ from datetime import datetime, timedelta
 
 from access.events import Event
 from access.lifecycle import Work, asks_for, is_busy, is_final, may
-from access.model import Activation, Due
+from access.model import Activation, Due, Send
 
 NOW_ROW = "now"
 ALARM_ROW = "alarm"
@@ -57,6 +57,12 @@ def queue_for(activation: Activation, *, now: datetime) -> str:
     """Return the queue whose function does what the state asks for at ``now``."""
     giving = asks_for(activation.state) is Work.GIVING and not (activation.ends_at and now >= activation.ends_at)
     return "provisioning" if giving or start_is_due(activation, now=now) else "expirations"
+
+
+def alarm_send(activation: Activation) -> Send:
+    """Return the message that acts on time at the alarm's instant; the due row sees to it that it happens at all."""
+    queue = "provisioning" if asks_for(activation.state) is Work.START else "expirations"
+    return Send(queue=queue, body={"version": 1, "activation": activation.id}, at=alarm_at(activation))
 
 
 @dataclass(frozen=True, slots=True)

@@ -113,6 +113,9 @@ class Release:
     outcome: Outcome
 
 
+TICK = timedelta(seconds=1)
+"""Instants are kept to the second: the least that anybody waits."""
+
 POLL = timedelta(seconds=5)
 """How soon to look again when what is waited for has no known instant."""
 

@@ -215,6 +215,8 @@ class Activation:
     decision_note: str = ""
     cause: Cause | None = None
     held_before: bool = False
+    removal_delayed: bool = False
+    ended_how: str = ""
     unmet: tuple[Unmet, ...] = ()
     correlation_id: str = ""
     content: str = ""

@@ -12,6 +12,7 @@ from typing import Protocol
 from access.change import Change
 from access.hold import Hold, Presence
 from access.model import Account, Activation, Asked, Due, Eligibility, Person, RoleSettings, Target, Timing
+from access.policy import Facts
 
 
 class Clock(Protocol):
@@ -196,8 +197,40 @@ class People(Protocol):
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
+class Wanted:
+    """Who wants which role for whom; ``requester`` and ``principal`` as texts of a request, or as object ids."""
+
+    activation: str
+    role: str
+    requester: str
+    principal: str
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Caller:
+    """Who a bearer token proves: an account of a tenant. The name is for showing."""
+
+    tenant: str
+    account: str
+    name: str
+
+
+class Callers(Protocol):
+    """Tokens that Entra issued for our cards."""
+
+    async def caller(self, authorization: str) -> Caller:
+        """Return whom the header proves.
+
+        Raises:
+            Refused: it proves nobody, or not for this.
+            TryAgain: the keys to check it can't be had now.
+        """
+        ...
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
 class Mail:
-    """One mail to one address. ``card`` is an Adaptive Card, or None."""
+    """One mail to one address; a card, where there is one, is in the head of the HTML."""
 
     to: str
     subject: str
@@ -218,6 +251,14 @@ class Mailer(Protocol):
         ...
 
 
+class Lookup(Protocol):
+    """What the rules need to know of a request, looked up now: at the request, at the approval, at the start."""
+
+    async def facts(self, wanted: Wanted, *, give_up: bool) -> Facts:
+        """Return the facts. With ``give_up``, what can't be read now is named in ``unknown`` instead of waited for."""
+        ...
+
+
 class Bus(Protocol):
     """Service Bus."""
 
@@ -231,6 +272,23 @@ class Bus(Protocol):
         at: datetime | None = None,
     ) -> None:
         """Send a message, to be delivered not before ``at``.
+
+        Raises:
+            TryAgain: it may or may not have been taken.
+        """
+        ...
+
+    async def send_again(
+        self,
+        queue: str,
+        raw: bytes,
+        *,
+        properties: Mapping[str, str],
+        message_id: str,
+        correlation_id: str,
+        at: datetime,
+    ) -> None:
+        """Send a message again as it came, its bytes untouched, to be delivered not before ``at``.
 
         Raises:
             TryAgain: it may or may not have been taken.
@@ -266,7 +324,9 @@ class Ports:
     people: People
     mailer: Mailer
     bus: Bus
+    callers: Callers
     cards: CardTokens
+    lookup: Lookup
     timing: Timing
     tenant: str
     public_url: str

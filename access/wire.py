@@ -25,6 +25,9 @@ BODY_LIMIT = 192 * 1024
 REFERENCE_LIMIT = 320
 """Characters of a name, an address, an id: the longest mail address there can be."""
 
+IDENTITY, ATTEMPT = "hourglass-identity", "hourglass-attempt"
+"""Properties of a message that we put off: who it was at first, and how often. Forged, they harm only their sender."""
+
 _SHOWN = 40
 _LATEST_START = datetime(9000, 1, 1, tzinfo=UTC)  # any duration that can be read still fits before the last year
 _WCF_STRING = b"@\x06string\x083http://schemas.microsoft.com/2003/10/Serialization/"
@@ -51,7 +54,14 @@ class Envelope:
     @property
     def identity(self) -> str:
         """The same for every delivery of one message: its id, else what the broker numbered it with."""
-        return self.message_id or f"{self.sequence_number}@{self.enqueued_at}"
+        own = self.message_id or f"{self.sequence_number}@{self.enqueued_at}"
+        return self.properties.get(IDENTITY) or own
+
+    @property
+    def attempt(self) -> int:
+        """How often this message was put off already."""
+        stated = self.properties.get(ATTEMPT, "0")
+        return int(stated) if stated.isdigit() else 0
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

@@ -1,0 +1,351 @@
+"""The record of activations on tables: due rows first, one transaction per change, then the outbox (protocol 4).
+
+This is the one place that knows the order. It runs unchanged on Azure Tables and on the fake of the simulation.
+"""
+
+import json
+import logging
+import secrets
+from collections.abc import AsyncIterator, Callable, Sequence
+from contextlib import asynccontextmanager
+from dataclasses import replace
+from datetime import datetime, timedelta
+
+from access import ids
+from access.adapters import keys
+from access.adapters.rows import from_row, to_row
+from access.adapters.tables import Delete, Insert, Operation, Put, Replace, Row, Tables, Value
+from access.change import Change
+from access.errors import Conflict, TryAgain
+from access.events import Happened
+from access.expiry import ALARM_ROW, FIRST_LOOK, NOW_ROW, RETRY_ROW, alarm_at, alarm_send
+from access.hold import Hold
+from access.model import Activation, Asked, Due, Send, Target, Timing
+from access.ports import Bus
+
+log = logging.getLogger(__name__)
+
+EVENTS_TOPIC = "activation-events"
+TELLING_LEASE = timedelta(minutes=2)
+CLOCK_MARGIN = timedelta(seconds=30)
+DUE_LIMIT = 250
+"""Rows a sweep takes from one shard; the rest is there a minute later, most overdue first."""
+
+_NOT_STORED = frozenset({"id", "etag"})
+
+
+def _random_nonce() -> str:
+    return secrets.token_hex(4)
+
+
+class Ledger:
+    """Implements ``ports.Store`` on ``Tables`` and ``Bus``."""
+
+    def __init__(self, tables: Tables, bus: Bus, timing: Timing, *, nonce: Callable[[], str] = _random_nonce) -> None:
+        self._tables = tables
+        self._bus = bus
+        self._lease = timing.call_limit * 2 + CLOCK_MARGIN
+        self._nonce = nonce
+
+    async def activation(self, activation: str) -> Activation | None:
+        """Return the activation, or None where there is none."""
+        row = await self._tables.get("activations", activation, keys.ACTIVATION)
+        return None if row is None else _activation(row)
+
+    async def commit(self, change: Change, *, now: datetime) -> Activation:
+        """Write due rows, then the change in one transaction, then send its effects."""
+        before, version = change.before, change.after.version + 1
+        instant = alarm_at(change.after)
+        moved = instant is not None and (before is None or instant != before.alarm_at)
+        due = [self._due_row(change.after.id, now + FIRST_LOOK, version, NOW_ROW)]
+        if instant is not None and moved:
+            due.append(self._due_row(change.after.id, instant, version, ALARM_ROW))
+        await self._tables.write("due", [Insert(row) for row in due])
+
+        alarm = due[-1].key if moved else (change.after.alarm if instant else None)
+        sends = [*change.sends, *([alarm_send(change.after)] if moved else [])]
+        event = _event_row(change.after, change.happened)
+        after = replace(
+            change.after,
+            version=version,
+            events=change.after.events + 1,
+            sends=change.after.sends + 1 + len(sends),
+            chain=str(event.values["hash"]),
+            alarm=alarm,
+            alarm_at=instant,
+            leased_until=None,
+        )
+        outs = [_event_out(change, event), *(_send_out(after, send) for send in sends)]
+        outs = [replace(out, key=keys.out(change.after.sends + number)) for number, out in enumerate(outs, start=1)]
+        own = Row(partition=after.id, key=keys.ACTIVATION, values=to_row(after, leave_out=_NOT_STORED), etag=after.etag)
+        operations: list[Operation] = [Insert(own) if before is None else Replace(own), Insert(event)]
+        operations += [Insert(row) for row in outs]
+        operations += [Put(_asked_row(after.id, asked)) for asked in change.asked]
+        if change.command is not None:
+            operations.append(Insert(Row(partition=after.id, key=keys.command(change.command))))
+        etags = await self._tables.write("activations", operations)
+        after = replace(after, etag=etags[0])
+        log.info("activation.committed", extra=_said(after, change.happened))
+        await self._send_all(after.id, outs)
+        return after
+
+    async def seen(self, activation: str, command: str) -> bool:
+        """Whether this command has had its effect on this activation."""
+        return await self._tables.get("activations", activation, keys.command(command)) is not None
+
+    async def flush(self, activation: str) -> bool:
+        """Send what the outbox still holds; whether it is empty now."""
+        start, end = keys.OUT
+        rows = [row async for row in self._tables.query("activations", activation, start=start, end=end)]
+        return not rows or await self._send_all(activation, rows)
+
+    async def outbox_empty(self, activation: str) -> bool:
+        """Whether nothing is left to send."""
+        start, end = keys.OUT
+        async for _ in self._tables.query("activations", activation, start=start, end=end, limit=1):
+            return False
+        return True
+
+    async def asked(self, activation: str) -> tuple[Asked, ...]:
+        """Return the approvers who were asked, with their cards."""
+        start, end = keys.ASKED
+        rows = self._tables.query("activations", activation, start=start, end=end)
+        return tuple([from_row(Asked, row.values) async for row in rows])
+
+    @asynccontextmanager
+    async def drive(self, activation: Activation, *, now: datetime) -> AsyncIterator[Activation]:
+        """Hold the lease on work for this activation; a commit inside gives it back, and so does leaving the block."""
+        if activation.leased_until and now < activation.leased_until:
+            raise TryAgain("another worker is at this activation", after=activation.leased_until - now)
+        leased = replace(activation, leased_until=now + self._lease)
+        try:
+            leased = await self._rewrite(leased)
+        except Conflict:
+            raise TryAgain("another worker is at this activation", after=timedelta(seconds=2)) from None
+        try:
+            yield leased
+        finally:
+            await self._give_back(leased)
+
+    async def _give_back(self, leased: Activation) -> None:
+        try:
+            current = await self.activation(leased.id)
+            if current is not None and current.etag == leased.etag:
+                await self._rewrite(replace(current, leased_until=None))
+        except (Conflict, TryAgain):
+            log.info("lease.kept", extra={"activation_id": leased.id})
+
+    async def _rewrite(self, activation: Activation) -> Activation:
+        values = to_row(activation, leave_out=_NOT_STORED)
+        row = Row(partition=activation.id, key=keys.ACTIVATION, values=values, etag=activation.etag)
+        return replace(activation, etag=(await self._tables.write("activations", [Replace(row)]))[0])
+
+    async def hold(self, principal: str, target: Target) -> Hold:
+        """Return the hold of this principal on this target."""
+        row = await self._tables.get("holds", ids.hold_id(principal, target), keys.HOLD)
+        if row is None:
+            return Hold(principal=principal, target=target)
+        return from_row(Hold, row.values, etag=row.etag)
+
+    async def write_hold(self, hold: Hold) -> Hold:
+        """Write the row if nobody did since it was read."""
+        values = to_row(hold, leave_out=frozenset({"etag"}))
+        row = Row(partition=ids.hold_id(hold.principal, hold.target), key=keys.HOLD, values=values, etag=hold.etag)
+        etags = await self._tables.write("holds", [Replace(row) if hold.etag else Insert(row)])
+        return replace(hold, etag=etags[0])
+
+    async def remind(self, activation: Activation, at: datetime) -> None:
+        """Have the activation looked at again, once, at ``at``."""
+        await self._tables.write("due", [Insert(self._due_row(activation.id, at, activation.version, RETRY_ROW))])
+
+    async def due(self, *, now: datetime) -> AsyncIterator[Due]:
+        """Yield what is due by ``now``, most overdue first."""
+        found: list[Due] = []
+        for shard in keys.shards():
+            rows = self._tables.query("due", shard, start="0", end=keys.instant(now) + keys.END, limit=DUE_LIMIT)
+            found += [_due(row) async for row in rows]
+        for due in sorted(found, key=lambda row: (row.since, row.key)):
+            yield due
+
+    async def rearm(self, due: Due, at: datetime) -> None:
+        """Write the row again for ``at``, counted, and then drop the old one."""
+        row = self._due_row(due.activation, at, due.version, due.kind, since=due.since, tries=due.tries + 1)
+        await self._tables.write("due", [Insert(row)])
+        await self.drop(due)
+
+    async def drop(self, due: Due) -> None:
+        """Delete a due row; gone already is fine."""
+        await self._tables.write("due", [Delete(due.shard, due.key)])
+
+    async def begin_telling(self, activation: str, telling: str, *, now: datetime) -> bool:
+        """Whether this mail is still to be sent, and by us."""
+        row = Row(partition=activation, key=keys.told(telling), values={"until": keys.instant(now + TELLING_LEASE)})
+        try:
+            await self._tables.write("activations", [Insert(row)])
+        except Conflict:
+            found = await self._tables.get("activations", activation, row.key)
+            if found is not None and "sent" in found.values:
+                return False
+            if found is not None and now < keys.read_instant(str(found.values["until"])):
+                raise TryAgain("another worker is sending this mail", after=TELLING_LEASE) from None
+            await self._tables.write("activations", [Put(row)])
+        return True
+
+    async def told(self, activation: str, telling: str, *, now: datetime) -> None:
+        """Record that a mail was sent."""
+        values = {"sent": keys.instant(now), "telling": telling}
+        row = Row(partition=activation, key=keys.told(telling), values=values)
+        await self._tables.write("activations", [Put(row)])
+
+    def _due_row(
+        self, activation: str, at: datetime, version: int, kind: str, *, since: datetime | None = None, tries: int = 0
+    ) -> Row:
+        key = keys.due(at, activation, version, self._nonce())
+        values: dict[str, Value] = {
+            "kind": kind,
+            "version": version,
+            "since": keys.instant(since or at),
+            "tries": tries,
+        }
+        return Row(partition=keys.shard(activation), key=key, values={**values, "activation": activation})
+
+    async def _send_all(self, activation: str, outs: Sequence[Row]) -> bool:
+        """Send each row's effect; rows whose effect left are deleted. What can't leave now, the sweep sends."""
+        left = [out for out in outs if await self._sent(activation, out)]
+        if left:
+            await self._forget(activation, left)
+        return len(left) == len(outs)
+
+    async def _sent(self, activation: str, out: Row) -> bool:
+        values = out.values
+        number = out.key.removeprefix("out-")
+        try:
+            if "copy" in values:
+                await self._copy(activation, out)
+            at = keys.read_instant(str(values["at"])) if "at" in values else None
+            await self._bus.send(
+                str(values["queue"]),
+                json.loads(str(values["body"])),
+                message_id=f"{activation}-{number}",
+                correlation_id=str(values.get("correlation", "")),
+                at=at,
+            )
+        except TryAgain as fault:
+            log.warning("outbox.delayed", extra={"activation_id": activation, "out": out.key, "what": fault.what})
+            return False
+        return True
+
+    async def _copy(self, activation: str, out: Row) -> None:
+        """Copy an event to the audit, and a new activation to its principal's list; both can be made again."""
+        event = json.loads(str(out.values["copy"]))
+        at = datetime.fromisoformat(event["at"])
+        partition, key = keys.audit(at, activation, int(event["number"]))
+        row = Row(partition=partition, key=key, values={"activation": activation, "record": str(out.values["copy"])})
+        await self._tables.write("audit", [Put(row)])
+        if event["number"] == 1:
+            listed = Row(
+                partition=keys.principal(str(out.values["principal"])),
+                key=keys.newest_first(at, activation),
+                values={"activation": activation, "role": str(out.values["role"])},
+            )
+            await self._tables.write("byprincipal", [Put(listed)])
+
+    async def _forget(self, activation: str, sent: Sequence[Row]) -> None:
+        try:
+            await self._tables.write("activations", [Delete(activation, row.key) for row in sent])
+        except Conflict:
+            for row in sent:
+                await self._tables.write("activations", [Delete(activation, row.key)])
+        except TryAgain as fault:
+            log.warning("outbox.kept", extra={"activation_id": activation, "what": fault.what})
+
+
+def _activation(row: Row) -> Activation:
+    return from_row(Activation, row.values, id=row.partition, etag=row.etag)
+
+
+def _due(row: Row) -> Due:
+    values = row.values
+    return Due(
+        shard=row.partition,
+        key=row.key,
+        at=keys.read_instant(row.key.partition("_")[0]),
+        activation=str(values["activation"]),
+        version=int(values["version"]),
+        kind=str(values["kind"]),
+        since=keys.read_instant(str(values["since"])),
+        tries=int(values["tries"]),
+    )
+
+
+def _event_row(after: Activation, happened: Happened) -> Row:
+    """Return the event's row: the truth of the audit, chained by hash to the one before (protocol 7)."""
+    record = {
+        "number": after.events + 1,
+        "event": happened.event.value,
+        "at": happened.at.isoformat(),
+        "by": happened.by,
+        "state": after.state.value,
+        "details": json.dumps(dict(happened.details), default=str, sort_keys=True),
+    }
+    values = {**record, "hash": ids.chained(after.chain, record), "previous": after.chain}
+    return Row(partition=after.id, key=keys.event(after.events + 1), values=values)
+
+
+def _event_out(change: Change, event: Row) -> Row:
+    """Return the outbox row of an event: its copy for the audit, and a CloudEvent for flows and SIEM."""
+    after, happened = change.after, change.happened
+    cloud_event = {
+        "specversion": "1.0",
+        "id": f"{after.id}-{after.events + 1}",
+        "source": "/hourglass",
+        "type": happened.event.value,
+        "subject": after.id,
+        "time": happened.at.isoformat(),
+        "datacontenttype": "application/json",
+        "data": {
+            "role": after.role,
+            "principal": after.principal,
+            "requester": after.requester,
+            "state": after.state.value,
+            "by": happened.by,
+            "endsAt": after.ends_at.isoformat() if after.ends_at else None,
+            "unmet": [demand.code for demand in after.unmet],
+        },
+    }
+    values = {
+        "queue": EVENTS_TOPIC,
+        "body": json.dumps(cloud_event, default=str),
+        "copy": json.dumps(dict(event.values)),
+        "principal": after.principal or after.requester,
+        "role": after.role,
+        "correlation": after.correlation_id,
+    }
+    return Row(partition=after.id, key="", values=values)
+
+
+def _send_out(after: Activation, send: Send) -> Row:
+    values = {
+        "queue": send.queue,
+        "body": json.dumps(dict(send.body), default=str),
+        "correlation": after.correlation_id,
+    }
+    if send.at is not None:
+        values["at"] = keys.instant(send.at)
+    return Row(partition=after.id, key="", values=values)
+
+
+def _asked_row(activation: str, asked: Asked) -> Row:
+    return Row(partition=activation, key=keys.decision(asked.account), values=to_row(asked))
+
+
+def _said(after: Activation, happened: Happened) -> dict[str, object]:
+    codes = [demand.code for demand in after.unmet]
+    return {
+        "activation_id": after.id,
+        "event": happened.event.value,
+        "state": after.state.value,
+        "version": after.version,
+        **({"unmet": codes} if codes else {}),
+        **{key: value for key, value in happened.details.items() if isinstance(value, int | float)},
+    }

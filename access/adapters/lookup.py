@@ -1,0 +1,75 @@
+"""What the rules need to know of a request, read from the directory and the register. A failed read is never empty."""
+
+from collections.abc import Awaitable
+
+from access.errors import Code, TryAgain, Unusable
+from access.model import Eligibility
+from access.policy import Facts
+from access.ports import Directory, People, Register, Store, Wanted
+
+
+class TenantLookup:
+    """Implements ``ports.Lookup``."""
+
+    def __init__(self, directory: Directory, register: Register, people: People, store: Store) -> None:
+        self._directory = directory
+        self._register = register
+        self._people = people
+        self._store = store
+
+    async def facts(self, wanted: Wanted, *, give_up: bool) -> Facts:
+        """Return what is known now.
+
+        Raises:
+            Unusable: the requester is no account here, so that nobody could be told.
+        """
+        unknown: list[str] = []
+
+        async def known[T](what: str, read: Awaitable[T]) -> T | None:
+            try:
+                return await read
+            except TryAgain:
+                if not give_up:
+                    raise
+                unknown.append(what)
+                return None
+
+        requester = await known("the account that asked", self._directory.account(wanted.requester))
+        if requester is None and not unknown:
+            raise Unusable(Code.REQUESTER_UNKNOWN, "the requester is no account of this tenant, or fits more than one")
+        principal = requester
+        if wanted.principal != wanted.requester:
+            principal = await known(
+                "the account that is to receive the role", self._directory.account(wanted.principal)
+            )
+        person = None
+        if requester is not None:
+            person = await known("which accounts are one person's", self._people.person_of(requester.id))
+        settings = await known("the role's settings", self._register.role(wanted.role))
+        exists, eligibilities, held = True, None, False
+        if settings is not None:
+            exists = bool(await known("what the role gives", self._directory.target_exists(settings.target)))
+        if settings is not None and principal is not None:
+            eligibilities = await known("the eligibilities", self._eligibilities(settings.key, principal.id))
+            hold = await known("what is held now", self._store.hold(principal.id, settings.target))
+            held = hold is not None and any(
+                role == settings.key for live, role in hold.roles.items() if live != wanted.activation
+            )
+        return Facts(
+            settings=settings,
+            requester=requester,
+            principal=principal,
+            same_person=person is not None and principal is not None and principal.id in person.ids,
+            eligibilities=eligibilities or (),
+            target_exists=exists,
+            held_for_role=held,
+            unknown=tuple(unknown),
+        )
+
+    async def _eligibilities(self, role: str, principal: str) -> tuple[Eligibility, ...]:
+        direct = await self._register.direct_eligibility(role, principal)
+        through = await self._register.group_eligibilities(role)
+        groups = [eligibility.principal for eligibility in through]
+        member_of = await self._directory.groups_among(principal, groups) if groups else frozenset[str]()
+        reached = tuple(eligibility for eligibility in through if eligibility.principal in member_of)
+        return (*((direct,) if direct else ()), *reached)

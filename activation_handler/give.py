@@ -1,0 +1,131 @@
+"""Give what was accepted, approved, or whose start is due: claim, ask the directory, confirm (protocol 5, steps 1 to 3).
+
+The due row that ends it was written before this begins (law 1). Whatever goes wrong in here, the state stays
+``provisioning`` or becomes ``ending``; both are gone on with until they are proven.
+"""
+
+from datetime import datetime
+
+from access import hold as holding
+from access.change import move
+from access.errors import AlreadyAssigned, Conflict, DirectoryRefused, TryAgain
+from access.events import Event, Happened
+from access.expiry import due_event, retry_after, start_is_due
+from access.hold import Before, Hold, Presence
+from access.lifecycle import Work, asks_for, may
+from access.model import Activation, Cause, Send
+from access.policy import Ask, NotAllowed, evaluate
+from access.ports import Ports, Wanted
+from access.wire import Nudge, Telling
+from activation_handler.claim import claim, settle
+
+
+async def give(activation_id: str, *, ports: Ports) -> None:
+    """Do what the state asks for, as far as it is giving.
+
+    Raises:
+        TryAgain: the directory, another worker or an instant is waited for.
+        Conflict: somebody changed the activation meanwhile; the next delivery goes on.
+    """
+    now = ports.clock.now()
+    activation = await ports.store.activation(activation_id)
+    if activation is None:
+        return
+    await ports.store.flush(activation_id)
+    if start_is_due(activation, now=now):
+        activation = await _start(activation, now, ports)
+    if asks_for(activation.state) is not Work.GIVING:
+        return
+    if due_event(activation, now=now) is Event.END_DUE:
+        await _end(activation, Event.END_DUE, now, ports, cause=Cause.EXPIRED)
+        return
+    async with ports.store.drive(activation, now=now) as driven:
+        hold = await claim(driven, ports)
+        if hold is None:
+            return
+        hold = await settle(hold, driven, ports)
+        if hold.before is not Before.YES:
+            asked = await _ask(hold, driven, ports)
+            if asked is None:
+                return
+            hold = asked
+        await _confirm(hold, driven, ports)
+
+
+async def _start(activation: Activation, now: datetime, ports: Ports) -> Activation:
+    """Ask the rules again at the start: eligibility, settings and the person may have changed since (protocol 1)."""
+    wanted = Wanted(
+        activation=activation.id, role=activation.role, requester=activation.requester, principal=activation.principal
+    )
+    facts = await ports.lookup.facts(wanted, give_up=False)
+    ask = Ask(
+        role=activation.role,
+        door=activation.door,
+        duration=activation.duration,
+        justification=activation.justification,
+        ticket=activation.ticket,
+    )
+    verdict = evaluate(ask, facts, now=now)
+    if isinstance(verdict, NotAllowed):
+        happened = Happened(event=Event.WITHDRAWN, at=now, details={"unmet": [demand.code for demand in verdict.unmet]})
+        tell = Send(
+            queue="notifications",
+            body=Telling(activation=activation.id, what="withdrawn", to=activation.requester).body(),
+        )
+        change = move(activation, happened, sends=(tell,), cause=Cause.WITHDRAWN, unmet=verdict.unmet)
+    else:
+        change = move(activation, Happened(event=Event.START_DUE, at=now))
+    return await ports.store.commit(change, now=now)
+
+
+async def _ask(hold: Hold, activation: Activation, ports: Ports) -> Hold | None:
+    """Ask the directory once. None: the activation no longer wants it, or the directory refused for good."""
+    began, now, limit = ports.clock.monotonic(), ports.clock.now(), ports.timing.call_limit
+    asked = await ports.store.write_hold(holding.ask(hold, now=now, timing=ports.timing))
+    current = await ports.store.activation(activation.id)
+    now = ports.clock.now()
+    if current is None or not may(current.state, Event.PROVISIONED) or due_event(current, now=now):
+        return None
+    try:
+        await ports.directory.assign(activation.principal, activation.target, deadline=began + limit.total_seconds())
+    except AlreadyAssigned:
+        theirs = holding.found_already_there(asked)
+        return asked if theirs is None else await ports.store.write_hold(theirs)
+    except DirectoryRefused as refusal:
+        innocent = holding.definitely_refused(asked)
+        if innocent is not None:
+            await ports.store.write_hold(innocent)
+        await _end(activation, Event.PROVISIONING_REFUSED, now, ports, cause=Cause.FAILED, why=str(refusal))
+        return None
+    except TryAgain as fault:
+        raise TryAgain(fault.what, after=max(fault.after, retry_after(asked.asked)), fault=True) from fault
+    return asked
+
+
+async def _confirm(hold: Hold, activation: Activation, ports: Ports) -> None:
+    """Read it back; only what was seen is announced (law 7)."""
+    presence = await ports.directory.presence(activation.principal, activation.target)
+    if presence is not Presence.HELD:
+        if hold.before is Before.YES:
+            await ports.store.write_hold(holding.unsettle(hold))
+        raise TryAgain("the directory to show the assignment", after=retry_after(hold.asked))
+    now = ports.clock.now()
+    held_before = hold.before is Before.YES
+    happened = Happened(event=Event.PROVISIONED, at=now, details={"held_before": held_before})
+    tell = Send(
+        queue="notifications", body=Telling(activation=activation.id, what="activated", to=activation.requester).body()
+    )
+    change = move(activation, happened, sends=(tell,), held_before=held_before)
+    await ports.store.commit(change, now=now)
+
+
+async def _end(
+    activation: Activation, event: Event, now: datetime, ports: Ports, *, cause: Cause, why: str = ""
+) -> None:
+    """Commit the move to ``ending``; the message that leaves with it has the expiry timer go on."""
+    happened = Happened(event=event, at=now, details={"why": why} if why else {})
+    nudge = Send(queue="expirations", body=Nudge(activation.id).body())
+    try:
+        await ports.store.commit(move(activation, happened, sends=(nudge,), cause=cause), now=now)
+    except Conflict as conflict:
+        raise TryAgain("the activation, which changed meanwhile", after=retry_after(1)) from conflict

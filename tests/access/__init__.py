@@ -1,0 +1,1 @@
+"""The rules, as specifications: Ada asks, Bo approves, Cy is a stranger."""

@@ -1,0 +1,1 @@
+"""Specifications of the adapters that need no network."""

@@ -13,7 +13,7 @@ from local.directory.calls import CallLog
 from local.directory.directory import Directory
 from local.directory.entra import Entra
 from local.directory.faults import Faults
-from local.directory.graph_call import answering
+from local.directory.graph_call import answering, no_such_call
 from local.directory.model import Clock, system_clock
 from local.directory.records import Records
 from local.directory.serving import Connections
@@ -21,6 +21,8 @@ from local.directory.signing import KeyRing
 from local.directory.tenant import Tenant
 from local.directory.tokens import TokenOffice
 from local.directory.weather import Weather
+
+_METHODS = ["GET", "POST", "PUT", "PATCH", "DELETE"]
 
 
 def open_directory(tenant: Tenant, *, data: Path | None = None, clock: Clock = system_clock) -> Directory:
@@ -41,6 +43,7 @@ def build(directory: Directory, authority: str, connections: Connections) -> Sta
         routes=[
             *page.routes(directory),
             *graph,
+            Route("/v1.0/{rest:path}", answering(directory, tokens, no_such_call), methods=_METHODS),
             *Admin(directory, tokens, faults, calls).routes(),
             *Entra(directory, tokens).routes(),
         ],

@@ -11,7 +11,7 @@ A fault as JSON, with the kinds and what else each takes::
     {"kind": "lag", "seconds": 30, "random": true}          memberships are read as they were up to 30 seconds ago
 
 and with all of them ``"method": "POST"`` (any method when missing), ``"path"`` (a regular expression that is searched
-in the path; any path when missing) and ``"count"`` (how many calls; 1 when missing, for ever when null; a lag is
+in the path; any path of Graph when missing) and ``"count"`` (how many calls; 1 when missing, for ever when null; a lag is
 always for ever when missing).
 """
 
@@ -44,6 +44,7 @@ _CODES = {
     503: ("serviceNotAvailable", "The service is temporarily unavailable."),
     504: ("GatewayTimeout", "The request timed out."),
 }
+_GRAPH = r"^/v1\.0/"
 _FIELDS = {
     "kind",
     "method",
@@ -85,7 +86,7 @@ class Fault:
         if kind is FaultKind.STATUS and not isinstance(raw.get("status"), int):
             raise ValueError("A fault of kind status needs a status.")
         try:
-            path = re.compile(raw.get("path", ""))
+            path = re.compile(raw.get("path", _GRAPH))
         except re.error as error:
             raise ValueError(f"The path is not a regular expression: {error}.") from None
         return cls(

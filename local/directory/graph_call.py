@@ -108,6 +108,11 @@ def answering(directory: Directory, tokens: TokenOffice, handler: GraphHandler) 
     return endpoint
 
 
+def no_such_call(call: GraphCall) -> Response:
+    """Refuse what this directory has no call for, as Graph does with a segment it does not know."""
+    raise not_parsed(f"Resource not found for the segment '{call.path['rest'].rpartition('/')[2]}'.")
+
+
 def _permissions(request: Request, tokens: TokenOffice) -> frozenset[str]:
     scheme, _, token = request.headers.get("authorization", "").partition(" ")
     if scheme.lower() != "bearer" or not token.strip():

@@ -30,6 +30,7 @@ def operations() -> list[Operation]:
         ("GET", "/groups/{group}", get_group),
         ("GET", "/groups/{group}/transitiveMembers", list_transitive_members),
         ("GET", "/groups/{group}/transitiveMembers/microsoft.graph.user", list_transitive_users),
+        ("GET", "/groups/{group}/transitiveMembers/graph.user", list_transitive_users),
     ]
     for relation in Relation:
         place = f"/groups/{{group}}/{relation}"

@@ -3,6 +3,7 @@
 import asyncio
 import contextlib
 import json
+import os
 import signal
 import socket
 import sys
@@ -101,7 +102,7 @@ def serve(name: str, make: Application, port: int) -> int:
     try:
         server = LoopbackServer(make, port=port, ready=ready)
     except OSError as error:
-        sys.stderr.write(f"{name}: cannot listen on 127.0.0.1:{port}: {error.strerror}.\n")
+        sys.stderr.write(f"{name}: cannot listen on 127.0.0.1:{port}: {os.strerror(error.errno or 0)}.\n")
         return 1
     server.run_here()
     return 0

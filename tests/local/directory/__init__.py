@@ -1,0 +1,1 @@
+"""The local directory, asked through the SDKs that ask the real one."""

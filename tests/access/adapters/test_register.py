@@ -194,7 +194,7 @@ class TestRegister:
 class TestRegisterCutOff:
     """A crash after any number of writes leaves a difference that the next apply still sees."""
 
-    @pytest.mark.parametrize("writes", range(2))
+    @pytest.mark.parametrize("writes", range(3))
     async def test_an_eligibility_that_was_cut_off_does_not_count(self, writes: int) -> None:
         tables = FakeTables()
 
@@ -203,7 +203,7 @@ class TestRegisterCutOff:
 
         assert await TableRegister(tables).direct_eligibility(ROLE.key, BO) is None
 
-    @pytest.mark.parametrize("writes", range(2))
+    @pytest.mark.parametrize("writes", range(3))
     async def test_a_removal_that_was_cut_off_is_seen_and_made_whole(self, writes: int) -> None:
         tables = FakeTables()
         register = TableRegister(tables)
@@ -217,7 +217,7 @@ class TestRegisterCutOff:
         assert seen == FOR_BO
         assert await register.direct_eligibility(ROLE.key, BO) is None
 
-    @pytest.mark.parametrize("writes", range(1, 5))
+    @pytest.mark.parametrize("writes", range(1, 6))
     async def test_a_person_that_was_cut_off_is_listed_as_unfinished(self, writes: int) -> None:
         tables = FakeTables()
         register = TableRegister(tables)
@@ -228,7 +228,7 @@ class TestRegisterCutOff:
 
         assert await register.people() == {"ada": None}
 
-    @pytest.mark.parametrize("writes", range(1, 5))
+    @pytest.mark.parametrize("writes", range(1, 6))
     async def test_no_link_outlives_a_person_whose_writing_was_cut_off(self, writes: int) -> None:
         tables = FakeTables()
         register = TableRegister(tables)

@@ -61,7 +61,7 @@ class Envelope:
     def attempt(self) -> int:
         """How often this message was put off already."""
         stated = self.properties.get(ATTEMPT, "0")
-        return int(stated) if stated.isdecimal() and len(stated) < 10 else 0
+        return int(stated[:9]) if stated.isdecimal() else 0
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

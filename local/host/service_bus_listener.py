@@ -111,7 +111,8 @@ class ServiceBusListener:
             await self._slot_freed.wait()
             if self._stopping.is_set():
                 return
-        wanted = self._options.max_batch_size if self._many else self._free
+        # One at a time: asked for more, the SDK waits 0.2 s for company before it hands over the first.
+        wanted = self._options.max_batch_size if self._many else 1
         messages = await connection.receiver.receive_messages(wanted, max_wait_time=_WAIT_FOR_MESSAGES)
         groups = [messages] if self._many and messages else [[message] for message in messages]
         for group in groups:

@@ -30,10 +30,16 @@ class HostStorage:
         Raises:
             AppRefused: no setting names one; a timer can't run without.
         """
-        # A laptop's storage that is down is asked again by whoever needs it; the SDK's own patience would hide that.
-        patience: dict[str, Any] = {"retry_total": 1, "connection_timeout": 5, "read_timeout": 10}
+        # Little patience: a storage that is down is asked again by whoever needs it, and the SDK would hide that.
+        # An old version of the interface: any Azurite knows it, whichever SDK asks.
+        options: dict[str, Any] = {
+            "retry_total": 1,
+            "connection_timeout": 5,
+            "read_timeout": 10,
+            "api_version": "2021-12-02",
+        }
         if text := settings.get(_SETTING):
-            return cls(BlobServiceClient.from_connection_string(text, **patience), host_id)
+            return cls(BlobServiceClient.from_connection_string(text, **options), host_id)
         endpoint = settings.get(f"{_SETTING}__blobServiceUri")
         if account := settings.get(f"{_SETTING}__accountName"):
             endpoint = f"https://{account}.blob.core.windows.net"
@@ -43,7 +49,7 @@ class HostStorage:
             )
         from azure.identity.aio import DefaultAzureCredential  # noqa: PLC0415 - 0.4 s that a connection string saves
 
-        return cls(BlobServiceClient(endpoint, DefaultAzureCredential(), **patience), host_id)
+        return cls(BlobServiceClient(endpoint, DefaultAzureCredential(), **options), host_id)
 
     def lease(self, function: str) -> "BlobLease":
         """Return the lease of a function's timer."""

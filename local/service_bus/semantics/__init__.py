@@ -1,0 +1,1 @@
+"""What a broker does with messages. No sockets, no files, no clock but the one it is given."""

@@ -105,9 +105,10 @@ class Person:
         return self.contact or next(mailboxes, None) or next(others, None)
 
     @property
-    def reads_cards(self) -> bool:
-        """Whether the address is an Exchange mailbox: only there a card is shown and pressed."""
-        return any(account.has_mailbox and account.enabled for account in self.accounts)
+    def card_reader(self) -> Account | None:
+        """The account in whose Exchange mailbox a card is shown and pressed; None where the mail goes elsewhere."""
+        mailboxes = [account for account in self.accounts if account.enabled and account.has_mailbox]
+        return next((a for a in mailboxes if self.address in {a.mail, a.user_principal_name}), None)
 
 
 @dataclass(frozen=True, slots=True)

@@ -42,7 +42,7 @@ async def request_activation(raw: bytes, envelope: Envelope, *, door: Door, port
     facts = await ports.lookup.facts(wanted, give_up=envelope.attempt >= TRIES)
     verdict = evaluate(_ask(command), facts, now=now)
     if command.validate_only:
-        await _tell_verdict(activation, command, envelope, facts, verdict, ports)
+        await _tell_verdict(activation, command, facts, verdict, ports)
         return
     new = _recorded(activation, command, envelope, facts, now)
     event, new, sends = _terms(new, verdict, now)
@@ -134,7 +134,6 @@ def _terms(new: Activation, verdict: Allowed | NotAllowed, now: datetime) -> tup
 async def _tell_verdict(
     activation: str,
     command: ActivateCommand,
-    envelope: Envelope,
     facts: Facts,
     verdict: Allowed | NotAllowed,
     ports: Ports,
@@ -152,5 +151,5 @@ async def _tell_verdict(
         "notifications",
         Telling(activation=activation, what="validated", to=to, outcome=outcome).body(),
         message_id=ids.digest("validated", activation),
-        correlation_id=envelope.correlation_id or activation,
+        correlation_id=activation,
     )

@@ -6,7 +6,7 @@ from dataclasses import dataclass
 from access import ids
 from access.errors import TryAgain
 from access.expiry import Drop, Keep, Nudge, judge
-from access.model import Activation, Due
+from access.model import Due
 from access.ports import Ports
 from access.wire import Nudge as NudgeMessage
 
@@ -53,8 +53,8 @@ async def _look_at(due: Due, swept: Swept, ports: Ports) -> None:
             swept.dropped += 1
         case Keep():
             return
-        case Nudge(queue, again_at, drop) if activation is not None:
-            await _send(due, activation, queue, ports)
+        case Nudge(queue, again_at, drop):
+            await _send(due, queue, activation.correlation_id if activation else "", ports)
             swept.sent += 1
             if again_at is not None:
                 await ports.store.rearm(due, again_at)
@@ -62,12 +62,12 @@ async def _look_at(due: Due, swept: Swept, ports: Ports) -> None:
                 await ports.store.drop(due)
 
 
-async def _send(due: Due, activation: Activation, queue: str, ports: Ports) -> None:
+async def _send(due: Due, queue: str, correlation_id: str, ports: Ports) -> None:
     """Send one nudge; its id says which look at which row this was, so that a resend is the same message."""
     minute = ports.clock.now().strftime("%Y%m%dT%H%M")
     await ports.bus.send(
         queue,
-        NudgeMessage(activation.id).body(),
+        NudgeMessage(due.activation).body(),
         message_id=ids.digest("sweep", due.key, str(due.tries), minute),
-        correlation_id=activation.correlation_id,
+        correlation_id=correlation_id,
     )

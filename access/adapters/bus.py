@@ -54,7 +54,7 @@ class ServiceBus:
         at: datetime,
     ) -> None:
         """Send a message again as it came, its bytes untouched, to be delivered not before ``at``."""
-        carried: dict[str | bytes, Any] = {key: value for key, value in properties.items()}
+        carried: dict[str | bytes, Any] = dict(properties.items())
         message = ServiceBusMessage(
             raw,
             message_id=message_id,

@@ -42,6 +42,8 @@ class Settings:
     card_audiences: tuple[str, ...]
     card_scope: str
     client_id: str
+    managed_identity: bool
+    storage_suffix: str
     timing: Timing
 
     def __repr__(self) -> str:
@@ -87,6 +89,8 @@ def read(environment: Mapping[str, str]) -> Settings:
         card_audiences=tuple(text for text in (reader.text("CARD_CLIENT_ID"), reader.text("CARD_AUDIENCE")) if text),
         card_scope=reader.text("CARD_SCOPE") or "Actions.Invoke",
         client_id=reader.text("AZURE_CLIENT_ID"),
+        managed_identity=bool(reader.text("IDENTITY_ENDPOINT")),
+        storage_suffix=cloud.storage,
         timing=Timing(
             call_limit=reader.seconds("CALL_LIMIT", 10.0),
             tail=reader.seconds("CALL_TAIL", 60.0),

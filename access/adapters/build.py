@@ -1,0 +1,92 @@
+"""Builds the real adapters from settings. Imported on first use only: it loads the Azure SDKs."""
+
+from collections.abc import Mapping
+from typing import Any
+
+from azure.core.credentials_async import AsyncTokenCredential
+from azure.data.tables.aio import TableServiceClient
+from azure.identity.aio import DefaultAzureCredential, ManagedIdentityCredential
+from azure.servicebus.aio import ServiceBusClient
+from azure.storage.blob.aio import ContainerClient
+
+from access.adapters.azure_tables import AzureTables
+from access.adapters.bearer import EntraCallers
+from access.adapters.bus import ServiceBus
+from access.adapters.card_tokens import SignedCardTokens
+from access.adapters.clock import SystemClock
+from access.adapters.directory import GraphDirectory
+from access.adapters.graph import Graph
+from access.adapters.ledger import Ledger
+from access.adapters.lookup import TenantLookup
+from access.adapters.mail import GraphMailer
+from access.adapters.people import LinkedPeople
+from access.adapters.quarantine import CONTAINER, TableQuarantine
+from access.adapters.register import TableRegister
+from access.adapters.settings import Settings
+from access.ports import Ports
+
+_RETRIES: Mapping[str, Any] = {"retry_total": 3, "retry_backoff_factor": 0.2}
+"""The storage SDKs' own short retries: a write that was retried meets itself as a conflict, which is read again."""
+
+
+def build(settings: Settings) -> Ports:
+    """Return adapters for these settings."""
+    clock = SystemClock()
+    credential = build_credential(settings)
+    tables = build_tables(settings, credential)
+    bus = ServiceBus(_service_bus(settings, credential))
+    graph = Graph(settings.graph, credential, clock, call_limit=settings.timing.call_limit)
+    directory = GraphDirectory(graph)
+    store = Ledger(tables, bus, settings.timing)
+    register = TableRegister(tables)
+    people = LinkedPeople(directory, register)
+    return Ports(
+        clock=clock,
+        store=store,
+        register=register,
+        quarantine=TableQuarantine(tables, _container(settings, credential)),
+        directory=directory,
+        people=people,
+        mailer=GraphMailer(graph, settings.mail_sender),
+        bus=bus,
+        callers=EntraCallers(
+            authority=settings.authority,
+            tenant=settings.tenant,
+            audiences=settings.card_audiences,
+            scope=settings.card_scope,
+        ),
+        cards=SignedCardTokens(settings.card_keys),
+        lookup=TenantLookup(directory, register, people, store),
+        timing=settings.timing,
+        tenant=settings.tenant,
+        public_url=settings.public_url,
+        originator=settings.originator,
+    )
+
+
+def build_credential(settings: Settings) -> AsyncTokenCredential:
+    """Return the managed identity where there is one, else whoever is signed in on this machine."""
+    if settings.managed_identity:
+        return ManagedIdentityCredential(client_id=settings.client_id or None)
+    return DefaultAzureCredential(managed_identity_client_id=settings.client_id or None)
+
+
+def build_tables(settings: Settings, credential: AsyncTokenCredential) -> AzureTables:
+    """Return the ledger's tables, by connection string or by identity."""
+    if settings.ledger_connection:
+        return AzureTables(TableServiceClient.from_connection_string(settings.ledger_connection, **_RETRIES))
+    endpoint = f"https://{settings.ledger_account}.table.{settings.storage_suffix}"
+    return AzureTables(TableServiceClient(endpoint, credential=credential, **_RETRIES))
+
+
+def _service_bus(settings: Settings, credential: AsyncTokenCredential) -> ServiceBusClient:
+    if settings.bus_connection:
+        return ServiceBusClient.from_connection_string(settings.bus_connection, retry_total=1)
+    return ServiceBusClient(settings.bus_namespace, credential, retry_total=1)
+
+
+def _container(settings: Settings, credential: AsyncTokenCredential) -> ContainerClient:
+    if settings.ledger_connection:
+        return ContainerClient.from_connection_string(settings.ledger_connection, CONTAINER, **_RETRIES)
+    endpoint = f"https://{settings.ledger_account}.blob.{settings.storage_suffix}"
+    return ContainerClient(endpoint, CONTAINER, credential=credential, **_RETRIES)

@@ -1,0 +1,86 @@
+"""What every queue trigger does around its use case: read, decide what an error means, settle (style guide 4.6).
+
+Returning completes the message. A message that can never succeed is set aside, and completed. What must wait is sent
+again by us for later, with a due row beside it, and completed: an abandoned message comes back at once, and ten
+deliveries are gone in two seconds (protocol 6). Anything else raises: the host abandons, and five deliveries end in the
+dead-letter queue.
+"""
+
+import logging
+from collections.abc import Awaitable, Callable, Mapping
+from datetime import timedelta
+from typing import Any
+
+from access import ids
+from access.adapters.log import correlated
+from access.errors import Conflict, TryAgain, Unusable
+from access.expiry import BACK_OFF_LIMIT
+from access.ports import Ports
+from access.wire import ATTEMPT, IDENTITY, Envelope, read_body, read_nudge
+
+log = logging.getLogger(__name__)
+
+NUDGED = frozenset({"provisioning", "expirations"})
+"""Queues whose messages name an activation that has work left: they get a due row beside the message."""
+
+_CONFLICT_PAUSE = timedelta(seconds=2)
+
+
+def envelope_of(message: Any, queue: str) -> Envelope:
+    """Return what the broker says about a message."""
+    enqueued = message.enqueued_time_utc
+    properties: Mapping[str, Any] = message.application_properties or {}
+    return Envelope(
+        queue=queue,
+        message_id=message.message_id or None,
+        sequence_number=message.sequence_number,
+        enqueued_at=enqueued.isoformat() if enqueued else "",
+        correlation_id=message.correlation_id or None,
+        properties={str(key): str(value) for key, value in properties.items()},
+    )
+
+
+async def settle(message: Any, queue: str, ports: Ports, work: Callable[[bytes, Envelope], Awaitable[None]]) -> None:
+    """Do ``work`` for a message, and turn what it raises into what the broker is to do."""
+    raw, envelope = message.get_body(), envelope_of(message, queue)
+    with correlated(envelope.correlation_id or envelope.identity):
+        try:
+            await work(raw, envelope)
+        except Unusable as broken:
+            await ports.quarantine.set_aside(
+                queue=queue,
+                identity=envelope.identity,
+                code=broken.code,
+                what=broken.what,
+                body=raw,
+                properties=envelope.properties,
+                now=ports.clock.now(),
+            )
+        except Conflict:
+            await _put_off(raw, envelope, TryAgain("a row that changed meanwhile", after=_CONFLICT_PAUSE), ports)
+        except TryAgain as later:
+            await _put_off(raw, envelope, later, ports)
+
+
+async def _put_off(raw: bytes, envelope: Envelope, later: TryAgain, ports: Ports) -> None:
+    """Send the message again for later, its bytes untouched; for work on an activation, write a due row too."""
+    attempt = envelope.attempt + 1
+    after = max(later.after, timedelta(seconds=1))
+    if envelope.queue not in NUDGED:
+        after = min(after * 2 ** min(attempt - 1, 8), BACK_OFF_LIMIT)
+    at = ports.clock.now() + after
+    level = logging.WARNING if later.fault else logging.INFO
+    extra = {"queue": envelope.queue, "what": later.what, "seconds": after.total_seconds(), "attempt": attempt}
+    log.log(level, "message.put_off", extra=extra)
+    if envelope.queue in NUDGED:
+        activation = await ports.store.activation(read_nudge(read_body(raw)[0]).activation)
+        if activation is not None:
+            await ports.store.remind(activation, at)
+    await ports.bus.send_again(
+        envelope.queue,
+        raw,
+        properties={**envelope.properties, IDENTITY: envelope.identity, ATTEMPT: str(attempt)},
+        message_id=ids.digest("put-off", envelope.queue, envelope.identity, str(attempt)),
+        correlation_id=envelope.correlation_id or "",
+        at=at,
+    )

@@ -1,0 +1,253 @@
+"""Three activations on one hold, in every order: late workers, stale reads, calls that land after they timed out.
+
+The workers here do what the use cases do with the pure decisions, one conditional write at a time; Hypothesis chooses who
+goes next, who is frozen between a write and its call, and what the directory answers.
+"""
+
+from dataclasses import dataclass
+from datetime import datetime, timedelta
+
+from hypothesis import settings
+from hypothesis import strategies as st
+from hypothesis.stateful import (
+    RuleBasedStateMachine,
+    initialize,
+    invariant,
+    precondition,
+    rule,
+    run_state_machine_as_test,
+)
+
+from access import hold as holding
+from access.hold import Before, Hold, Outcome, Phase, Presence, Release, Wait, Write
+from tests.access.contoso import DAY, FREE, NOW, TIMING, WINDOW
+from tests.access.slow_directory import SlowDirectory
+
+ACTIVATIONS = ("first", "second", "third")
+WHO = st.sampled_from(ACTIVATIONS)
+LAGS = st.sampled_from([timedelta(), timedelta(seconds=45), WINDOW - timedelta(seconds=1)])
+SPANS = st.sampled_from([timedelta(seconds=seconds) for seconds in (1, 5, 30, 71, 121, 300)])
+LATE = st.sampled_from([timedelta(seconds=1), timedelta(seconds=30), TIMING.tail])
+ANSWERS = st.sampled_from(["done", "answer lost", "lands late", "never arrives", "says no"])
+
+
+@dataclass(frozen=True)
+class Call:
+    """A worker between its write and its call; it may be frozen there."""
+
+    by: str
+    version: int
+    row: Hold
+    sent_by: datetime
+
+
+class Holds(RuleBasedStateMachine):
+    """One principal, one target, three activations."""
+
+    @initialize(held_before=st.booleans())
+    def begin(self, held_before: bool) -> None:  # noqa: FBT001 - drawn by Hypothesis
+        self.now = NOW
+        self.row, self.version = FREE, 0
+        self.held_before = held_before
+        self.directory = SlowDirectory(held=held_before, now=NOW)
+        self.state = dict.fromkeys(ACTIVATIONS, "provisioning")
+        self.asks: list[Call] = []
+        self.removals: list[Call] = []
+        self.removal_answered = False
+
+    # Time, and what the record says of the activations
+
+    @rule(span=SPANS)
+    def time_passes(self, span: timedelta) -> None:
+        until = self.now + span
+        while landing := self.directory.next_landing(until):
+            self.now, held = landing
+            self.directory.land(held, self.now)
+            self.note_changes()
+        self.now = until
+
+    @rule(who=WHO)
+    def it_is_to_end(self, who: str) -> None:
+        if self.state[who] == "provisioning":
+            self.state[who] = "ending"
+
+    # Giving
+
+    @rule(who=WHO)
+    def somebody_claims(self, who: str) -> None:
+        """Also a worker who read ``provisioning`` long ago, and wakes up now."""
+        before = self.row
+        verdict = holding.claim(before, who, role="role", ends_at=self.now + DAY, now=self.now)
+        if not isinstance(verdict, Write):
+            return
+        assert who not in before.released, "a released id never gets live again"
+        assert before.phase is not Phase.REMOVING
+        quiet = before.quiet_until
+        assert before.phase is Phase.HELD or quiet is None or self.now >= quiet, "a removal might take what we give now"
+        self.write(verdict.hold)
+
+    @precondition(lambda self: self.row.phase is Phase.HELD)
+    @rule(lag=LAGS)
+    def somebody_settles_what_was_before(self, lag: timedelta) -> None:
+        verdict = holding.settle_before(self.row, self.look(lag), read_began=self.now, timing=TIMING)
+        if isinstance(verdict, Write):
+            self.write(verdict.hold)
+
+    @precondition(lambda self: self.row.phase is Phase.HELD and self.row.before is Before.NO)
+    @rule(who=WHO)
+    def somebody_is_about_to_ask(self, who: str) -> None:
+        if who not in self.row.live:
+            return
+        self.write(holding.ask(self.row, now=self.now, timing=TIMING))
+        if self.state[who] == "provisioning":
+            self.asks.append(Call(who, self.version, self.row, self.now + TIMING.call_limit))
+
+    @precondition(lambda self: self.asks)
+    @rule(answer=ANSWERS, late=LATE)
+    def an_ask_goes_out(self, answer: str, late: timedelta) -> None:
+        call = self.asks.pop(0)
+        if self.now > call.sent_by:
+            return
+        if self.directory.held:
+            theirs = holding.found_already_there(call.row)
+            if theirs is not None and call.version == self.version:
+                self.write(theirs)
+            return
+        if answer == "says no":
+            innocent = holding.definitely_refused(call.row)
+            if innocent is not None and call.version == self.version:
+                self.write(innocent)
+            self.it_is_to_end(call.by)
+            return
+        self.carry_out(answer, held=True, late=late)
+
+    @precondition(lambda self: self.row.phase is Phase.HELD and self.row.before is Before.YES)
+    @rule(lag=LAGS)
+    def a_read_contradicts_held_before(self, lag: timedelta) -> None:
+        if self.look(lag) is not Presence.HELD:
+            self.write(holding.unsettle(self.row))
+
+    # Ending
+
+    @rule(who=WHO)
+    def somebody_lets_go(self, who: str) -> None:
+        if self.state[who] != "ending":
+            return
+        before = self.row
+        finished = frozenset(key for key in before.live if self.state[key] == "ended")
+        verdict = holding.release(before, who, finished=finished, now=self.now)
+        assert isinstance(verdict, Release)
+        if verdict.hold is not None:
+            needed = set(before.live) - finished - {who}
+            assert verdict.hold.phase is Phase.HELD or not needed, "never free while others live"
+            if verdict.outcome is Outcome.REMOVE:
+                assert before.before is not Before.YES, "never take what was held before"
+                assert before.asked > 0, "never take what was never asked for"
+                self.removal_answered = False
+            self.write(verdict.hold)
+        assert who not in self.row.live
+        assert who in self.row.released, "so that a late claim is turned away"
+        if verdict.outcome is not Outcome.REMOVE:
+            self.state[who] = "ended"
+
+    @precondition(lambda self: self.row.phase is Phase.REMOVING)
+    @rule()
+    def somebody_is_about_to_remove(self) -> None:
+        if holding.only_reads(self.row, now=self.now, timing=TIMING):
+            return
+        self.write(holding.attempt(self.row, now=self.now, timing=TIMING))
+        self.removals.append(Call(self.row.by or "", self.version, self.row, self.now + TIMING.call_limit))
+
+    @precondition(lambda self: self.removals)
+    @rule(answer=ANSWERS, late=LATE, lag=LAGS)
+    def a_removal_goes_out(self, answer: str, late: timedelta, lag: timedelta) -> None:
+        call = self.removals.pop(0)
+        if self.now > call.sent_by:
+            return
+        if not self.directory.held or (answer == "says no" and not self.directory.read(self.now - lag)):
+            self.removal_answered = self.row.phase is Phase.REMOVING
+        elif answer != "says no":
+            self.carry_out(answer, held=False, late=late)
+            if answer == "done":
+                self.removal_answered = self.row.phase is Phase.REMOVING
+                if call.version == self.version:
+                    self.write(holding.answered(self.row, at=self.now))
+
+    @precondition(lambda self: self.row.phase is Phase.REMOVING and self.removal_answered)
+    @rule(lag=LAGS)
+    def somebody_looks_for_the_proof(self, lag: timedelta) -> None:
+        before, presence = self.row, self.look(lag)
+        verdict = holding.prove(before, presence, read_began=self.now, timing=TIMING)
+        match verdict:
+            case Write(free):
+                assert before.until is not None
+                assert self.now >= before.until + WINDOW, "never proven before every ask has landed and shows"
+                assert not self.directory.held, "proven gone is gone"
+                self.write(free)
+                self.state[before.by or ""] = "ended"
+            case Wait():
+                self.write(holding.missing(before, presence, read_began=self.now))
+            case _:
+                self.write(verdict.hold)
+
+    # What always holds
+
+    @invariant()
+    def nothing_but_a_free_row_is_without_a_purpose(self) -> None:
+        assert (self.row.phase is Phase.HELD) == bool(self.row.live)
+        assert not set(self.row.live) & set(self.row.released)
+
+    @invariant()
+    def what_was_held_before_stays(self) -> None:
+        assert self.directory.held or not self.held_before
+
+    def teardown(self) -> None:
+        """When the directory answers again and everybody lets go, nothing of ours is left, and nothing else is gone."""
+        if not hasattr(self, "row"):
+            return
+        self.asks.clear()
+        self.removals.clear()
+        for who in ACTIVATIONS:
+            self.it_is_to_end(who)
+        for _ in range(12):
+            self.time_passes(timedelta(minutes=5))
+            for who in ACTIVATIONS:
+                self.somebody_lets_go(who)
+            if self.row.phase is Phase.REMOVING:
+                self.somebody_is_about_to_remove()
+                while self.removals:
+                    self.a_removal_goes_out("done", timedelta(), timedelta())
+                self.somebody_looks_for_the_proof(timedelta())
+        assert set(self.state.values()) == {"ended"}
+        assert self.row.phase is Phase.FREE
+        assert self.directory.held is self.held_before
+
+    # How the workers and the directory do it
+
+    def write(self, row: Hold) -> None:
+        self.row, self.version = row, self.version + 1
+
+    def look(self, lag: timedelta) -> Presence:
+        return Presence.HELD if self.directory.read(self.now - lag) else Presence.NOT_HELD
+
+    def carry_out(self, answer: str, *, held: bool, late: timedelta) -> None:
+        if answer in {"done", "answer lost"}:
+            self.directory.land(held, self.now)
+            self.note_changes()
+        elif answer == "lands late":
+            self.directory.time_out(held, self.now + late)
+
+    def note_changes(self) -> None:
+        for held in self.directory.changes:
+            if held:
+                assert self.row.phase is not Phase.FREE, "nothing is given once the hold is free"
+            else:
+                assert self.row.phase is Phase.REMOVING, "nothing is taken while somebody may hold it"
+        self.directory.changes.clear()
+
+
+def test_whatever_the_order_of_steps_we_take_away_all_that_we_gave_and_nothing_else() -> None:
+    run_state_machine_as_test(
+        Holds,
+        settings=settings(max_examples=150, stateful_step_count=40, deadline=None, derandomize=True),
+    )

@@ -48,14 +48,14 @@ class Holds(RuleBasedStateMachine):
     def begin(self, held_before: bool) -> None:  # noqa: FBT001 - drawn by Hypothesis
         self.now = NOW
         self.row, self.version = FREE, 0
-        self.held_before = held_before
+        self.by_hand, self.surely_theirs = held_before, held_before
         self.directory = SlowDirectory(held=held_before, now=NOW)
         self.state = dict.fromkeys(ACTIVATIONS, "provisioning")
         self.asks: list[Call] = []
         self.removals: list[Call] = []
         self.removal_answered = False
 
-    # Time, and what the record says of the activations
+    # Time, other people, and what the record says of the activations
 
     @rule(span=SPANS)
     def time_passes(self, span: timedelta) -> None:
@@ -71,7 +71,26 @@ class Holds(RuleBasedStateMachine):
         if self.state[who] == "provisioning":
             self.state[who] = "ending"
 
+    @precondition(lambda self: self.row.before is Before.NO and self.row.asked == 0 and not self.directory.held)
+    @rule()
+    def somebody_else_gives_it_by_hand(self) -> None:
+        """Told from ours only by the first ask's answer; until then, or if a stale read unsettles it, it may be taken."""
+        self.directory.land(held=True, at=self.now)
+        self.note_changes()
+        self.by_hand = True
+
     # Giving
+
+    @rule(who=WHO, answer=ANSWERS, late=LATE, lag=LAGS)
+    def somebody_gives(self, who: str, answer: str, late: timedelta, lag: timedelta) -> None:
+        """All steps of giving in one go: the usual case, and the way into the deep ones."""
+        self.somebody_claims(who)
+        if self.row.phase is Phase.HELD:
+            self.somebody_settles_what_was_before(lag)
+        if self.row.phase is Phase.HELD and self.row.before is Before.NO:
+            self.somebody_is_about_to_ask(who)
+        if self.asks:
+            self.an_ask_goes_out(answer, late)
 
     @rule(who=WHO)
     def somebody_claims(self, who: str) -> None:
@@ -125,9 +144,22 @@ class Holds(RuleBasedStateMachine):
     @rule(lag=LAGS)
     def a_read_contradicts_held_before(self, lag: timedelta) -> None:
         if self.look(lag) is not Presence.HELD:
+            self.surely_theirs = False
             self.write(holding.unsettle(self.row))
 
     # Ending
+
+    @rule(who=WHO, answer=ANSWERS, late=LATE, lag=LAGS)
+    def somebody_takes_it_back(self, who: str, answer: str, late: timedelta, lag: timedelta) -> None:
+        """All steps of ending in one go."""
+        self.it_is_to_end(who)
+        self.somebody_lets_go(who)
+        if self.row.phase is Phase.REMOVING:
+            self.somebody_is_about_to_remove()
+        if self.removals:
+            self.a_removal_goes_out(answer, late, lag)
+        if self.row.phase is Phase.REMOVING and self.removal_answered:
+            self.somebody_looks_for_the_proof(lag)
 
     @rule(who=WHO)
     def somebody_lets_go(self, who: str) -> None:
@@ -198,8 +230,8 @@ class Holds(RuleBasedStateMachine):
         assert not set(self.row.live) & set(self.row.released)
 
     @invariant()
-    def what_was_held_before_stays(self) -> None:
-        assert self.directory.held or not self.held_before
+    def what_is_surely_theirs_stays(self) -> None:
+        assert self.directory.held or not self.surely_theirs
 
     def teardown(self) -> None:
         """When the directory answers again and everybody lets go, nothing of ours is left, and nothing else is gone."""
@@ -220,11 +252,14 @@ class Holds(RuleBasedStateMachine):
                 self.somebody_looks_for_the_proof(timedelta())
         assert set(self.state.values()) == {"ended"}
         assert self.row.phase is Phase.FREE
-        assert self.directory.held is self.held_before
+        assert self.directory.held is self.by_hand
 
     # How the workers and the directory do it
 
     def write(self, row: Hold) -> None:
+        if row.before is Before.YES and self.directory.held:
+            assert self.by_hand, "ours is never taken for theirs"
+            self.surely_theirs = True
         self.row, self.version = row, self.version + 1
 
     def look(self, lag: timedelta) -> Presence:
@@ -243,11 +278,12 @@ class Holds(RuleBasedStateMachine):
                 assert self.row.phase is not Phase.FREE, "nothing is given once the hold is free"
             else:
                 assert self.row.phase is Phase.REMOVING, "nothing is taken while somebody may hold it"
+                self.by_hand = False
         self.directory.changes.clear()
 
 
 def test_whatever_the_order_of_steps_we_take_away_all_that_we_gave_and_nothing_else() -> None:
     run_state_machine_as_test(
         Holds,
-        settings=settings(max_examples=150, stateful_step_count=40, deadline=None, derandomize=True),
+        settings=settings(max_examples=200, stateful_step_count=30, deadline=None, derandomize=True),
     )

@@ -2,19 +2,17 @@
 
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass
+from functools import cache
 from pathlib import Path
-
-from jinja2 import Environment, FileSystemLoader, StrictUndefined
-from markupsafe import Markup
+from typing import TYPE_CHECKING
 
 from access.cards import html_head, outcome
 from access.hold import Outcome
 from access.model import Activation, Door, Unmet
 from access.policy import spoken
 
-_TEMPLATES = Environment(
-    loader=FileSystemLoader(Path(__file__).parent / "templates"), autoescape=True, undefined=StrictUndefined
-)
+if TYPE_CHECKING:
+    from jinja2 import Template
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -166,7 +164,7 @@ def render(
 ) -> tuple[str, str]:
     """Return subject and HTML. A header can't be injected: the subject is one line."""
     subject = " ".join(f"Hourglass: {words.headline}".split())[:200]
-    html = _TEMPLATES.get_template("mail.html").render(
+    html = _template().render(
         subject=subject,
         kind=words.kind,
         headline=words.headline,
@@ -174,9 +172,18 @@ def render(
         unmet=words.unmet,
         facts=_facts(activation) if activation is not None and words.with_facts else [],
         reference=reference,
-        card=Markup(html_head(card)) if card else "",  # noqa: S704 - html_head escapes what could end the script
+        card=html_head(card) if card else "",
     )
     return subject, html
+
+
+@cache
+def _template() -> "Template":
+    """Return the one template; jinja2 is imported at the first mail, not at indexing."""
+    from jinja2 import Environment, FileSystemLoader, StrictUndefined  # noqa: PLC0415 - 30 ms of cold start
+
+    loader = FileSystemLoader(Path(__file__).parent / "templates")
+    return Environment(loader=loader, autoescape=True, undefined=StrictUndefined).get_template("mail.html")
 
 
 def _facts(activation: Activation) -> list[tuple[str, str]]:

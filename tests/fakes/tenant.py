@@ -188,8 +188,7 @@ class FakeTenant:
     async def sweep(self) -> Swept:
         return await sweep(ports=self.ports)
 
-    @property
-    def held(self) -> bool:
+    def is_held(self) -> bool:
         """Whether Ada's admin account is in the group, in truth."""
         return self.directory.holds(GROUP, ADA_ADMIN.id)
 

@@ -31,7 +31,7 @@ async def pending(tenant: FakeTenant) -> FakeTenant:
 async def test_an_approved_request_is_held_until_its_end_and_proven_gone_after_it(tenant: FakeTenant) -> None:
     await pending(tenant)
     assert (await tenant.activation()).state is State.PENDING_APPROVAL
-    assert not tenant.held
+    assert not tenant.is_held()
 
     answer = await press(tenant, BO.id, tenant.card_of(BO), note="ok")
 
@@ -39,12 +39,12 @@ async def test_an_approved_request_is_held_until_its_end_and_proven_gone_after_i
     active = await tenant.activation()
     assert active.state is State.ACTIVE
     assert active.ends_at == tenant.clock.now() + timedelta(hours=2)
-    assert tenant.held
+    assert tenant.is_held()
 
     await tenant.run_for(timedelta(hours=2, minutes=10))
 
     assert (await tenant.activation()).state is State.ENDED
-    assert not tenant.held
+    assert not tenant.is_held()
     assert await tenant.events() == [
         "activation.requested",
         "approval.asked",
@@ -83,7 +83,7 @@ async def test_a_request_without_approval_is_given_at_once(tenant: FakeTenant) -
     await tenant.run()
 
     assert (await tenant.activation()).state is State.ACTIVE
-    assert tenant.held
+    assert tenant.is_held()
 
 
 async def test_the_same_message_twice_has_one_effect(tenant: FakeTenant) -> None:
@@ -160,7 +160,7 @@ async def test_a_card_of_another_approver_can_not_be_used(tenant: FakeTenant) ->
     answer = await press(tenant, CY.id, tenant.card_of(BO))
 
     assert (answer.status, answer.line.endswith("(HG-CARD-NOT-YOURS)")) == (403, True)
-    assert not tenant.held
+    assert not tenant.is_held()
 
 
 async def test_an_approver_who_left_the_group_can_not_use_an_old_mail(tenant: FakeTenant) -> None:
@@ -216,7 +216,7 @@ async def test_eligibility_is_asked_for_again_at_the_approval(tenant: FakeTenant
 
     assert "HG-NOT-ELIGIBLE" in answer.line
     assert (await tenant.activation()).state is State.CANCELED
-    assert not tenant.held
+    assert not tenant.is_held()
 
 
 async def test_a_request_that_nobody_decides_lapses(tenant: FakeTenant) -> None:
@@ -240,7 +240,7 @@ async def test_what_was_held_before_is_still_held_after(tenant: FakeTenant) -> N
     await tenant.run_for(timedelta(hours=3))
 
     assert (await tenant.activation()).state is State.ENDED
-    assert tenant.held
+    assert tenant.is_held()
     assert "remove" not in [call for call, _, _ in tenant.directory.calls]
 
 
@@ -252,7 +252,7 @@ async def test_a_message_lost_at_the_end_is_found_by_the_sweep(tenant: FakeTenan
 
     await tenant.run_for(timedelta(hours=2, minutes=10))
 
-    assert not tenant.held
+    assert not tenant.is_held()
     assert (await tenant.activation()).state is State.ENDED
 
 
@@ -264,7 +264,7 @@ async def test_a_removal_that_fails_is_tried_until_it_is_proven(tenant: FakeTena
 
     await tenant.run_for(timedelta(hours=5))
 
-    assert not tenant.held
+    assert not tenant.is_held()
     assert (await tenant.activation()).state is State.ENDED
     assert (await tenant.events()).count("removal.delayed") == 1
 
@@ -277,14 +277,14 @@ async def test_a_worker_that_dies_between_the_grant_and_its_record_leaves_nothin
         await tenant.run()
     except KeyboardInterrupt:
         tenant.bus.messages.clear()
-    assert tenant.held
+    assert tenant.is_held()
     assert (await tenant.activation()).state is State.PROVISIONING
 
     await tenant.run_for(timedelta(minutes=5))
     assert (await tenant.activation()).state is State.ACTIVE
 
     await tenant.run_for(timedelta(hours=2, minutes=10))
-    assert not tenant.held
+    assert not tenant.is_held()
     assert (await tenant.activation()).state is State.ENDED
 
 
@@ -315,13 +315,13 @@ async def test_a_start_in_the_future_is_given_when_it_comes(tenant: FakeTenant) 
     tenant.ask(start="2026-03-02T12:00:00Z")
     await tenant.run()
     assert (await tenant.activation()).state is State.SCHEDULED
-    assert not tenant.held
+    assert not tenant.is_held()
 
     await tenant.run_for(timedelta(hours=3, minutes=1))
-    assert tenant.held
+    assert tenant.is_held()
 
     await tenant.run_for(timedelta(hours=2, minutes=10))
-    assert not tenant.held
+    assert not tenant.is_held()
 
 
 async def test_an_outage_of_the_bus_loses_nothing(tenant: FakeTenant) -> None:
@@ -348,7 +348,7 @@ async def test_a_lagging_directory_delays_and_never_misleads(tenant: FakeTenant)
 
     await tenant.run_for(timedelta(hours=2, minutes=10))
 
-    assert not tenant.held
+    assert not tenant.is_held()
     assert (await tenant.activation()).state is State.ENDED
 
 

@@ -1,0 +1,289 @@
+"""What the clock does, what is due, and what a due row means (protocol sections 1 and 4)."""
+
+from datetime import datetime, timedelta
+
+import pytest
+
+from access.events import Event
+from access.expiry import (
+    ALARM_ROW,
+    BACK_OFF_LIMIT,
+    MISSING_KEPT,
+    NOW_ROW,
+    RETRY_ROW,
+    Drop,
+    Keep,
+    Nudge,
+    alarm_at,
+    alarm_send,
+    back_off,
+    due_event,
+    is_open,
+    judge,
+    queue_for,
+    retry_after,
+    start_is_due,
+)
+from access.lifecycle import is_final
+from access.model import Activation, Due, State
+from tests.access.contoso import HOUR, MINUTE, NOW, SECOND, activation
+
+LAPSE, START, END = NOW + HOUR, NOW + 2 * HOUR, NOW + 3 * HOUR
+FINAL = [state for state in State if is_final(state)]
+
+
+def at_state(state: State, **values: object) -> Activation:
+    return activation(state, **{"lapses_at": LAPSE, "starts_at": START, "ends_at": END, **values})
+
+
+# The alarm: what will act by itself (law 1)
+
+
+@pytest.mark.parametrize(
+    ("state", "instant"),
+    [
+        (State.PENDING_APPROVAL, LAPSE),
+        (State.SCHEDULED, START),
+        (State.PROVISIONING, END),
+        (State.ACTIVE, END),
+        (State.ENDING, None),
+        *((state, None) for state in FINAL),
+    ],
+    ids=str,
+)
+def test_each_state_names_the_instant_that_will_act_on_it(state: State, instant: datetime | None) -> None:
+    assert alarm_at(at_state(state)) == instant
+
+
+@pytest.mark.parametrize(
+    ("state", "queue", "instant"),
+    [
+        (State.PENDING_APPROVAL, "expirations", LAPSE),
+        (State.SCHEDULED, "provisioning", START),
+        (State.PROVISIONING, "expirations", END),
+        (State.ACTIVE, "expirations", END),
+    ],
+    ids=str,
+)
+def test_a_message_is_scheduled_for_that_instant_to_whoever_acts_then(
+    state: State, queue: str, instant: datetime
+) -> None:
+    send = alarm_send(at_state(state))
+    assert (send.queue, send.at, send.body) == (queue, instant, {"version": 1, "activation": "activation-1"})
+
+
+# What the clock does
+
+
+@pytest.mark.parametrize(
+    ("state", "instant", "event"),
+    [
+        (State.PENDING_APPROVAL, LAPSE, Event.LAPSED),
+        (State.SCHEDULED, END, Event.WITHDRAWN),
+        (State.PROVISIONING, END, Event.END_DUE),
+        (State.ACTIVE, END, Event.END_DUE),
+    ],
+    ids=str,
+)
+def test_the_end_is_exclusive_a_second_before_nothing_happens_and_at_it_all_does(
+    state: State, instant: datetime, event: Event
+) -> None:
+    due = at_state(state)
+    assert due_event(due, now=instant - SECOND) is None
+    assert due_event(due, now=instant) is event
+    assert due_event(due, now=instant + HOUR) is event
+
+
+@pytest.mark.parametrize("state", [State.ENDING, *FINAL], ids=str)
+def test_the_clock_does_nothing_to_what_is_ending_or_final(state: State) -> None:
+    assert due_event(at_state(state), now=END + HOUR) is None
+
+
+@pytest.mark.parametrize("state", State, ids=str)
+def test_without_instants_the_clock_does_nothing(state: State) -> None:
+    assert due_event(activation(state), now=END) is None
+
+
+def test_a_question_that_lapses_after_its_end_waits_for_its_lapse() -> None:
+    waiting = at_state(State.PENDING_APPROVAL, lapses_at=END + HOUR)
+    assert due_event(waiting, now=END) is None
+
+
+def test_a_scheduled_activation_starts_at_its_very_start() -> None:
+    scheduled = at_state(State.SCHEDULED)
+    assert not start_is_due(scheduled, now=START - SECOND)
+    assert start_is_due(scheduled, now=START)
+    assert start_is_due(scheduled, now=END - SECOND)
+
+
+def test_a_start_due_at_or_after_the_end_gives_nothing() -> None:
+    scheduled = at_state(State.SCHEDULED)
+    assert not start_is_due(scheduled, now=END)
+    assert not start_is_due(scheduled, now=END + HOUR)
+
+
+@pytest.mark.parametrize("missing", ["starts_at", "ends_at"])
+def test_nothing_starts_without_a_start_and_an_end(missing: str) -> None:
+    assert not start_is_due(at_state(State.SCHEDULED, **{missing: None}), now=START)
+
+
+@pytest.mark.parametrize("state", [state for state in State if state is not State.SCHEDULED], ids=str)
+def test_only_what_is_scheduled_starts(state: State) -> None:
+    assert not start_is_due(at_state(state), now=START)
+
+
+# Until when a decision counts
+
+
+def test_a_decision_counts_before_the_lapse_and_not_at_it_recorded_or_not() -> None:
+    waiting = at_state(State.PENDING_APPROVAL)
+    assert is_open(waiting, now=LAPSE - SECOND)
+    assert not is_open(waiting, now=LAPSE)
+
+
+def test_a_question_without_a_lapse_stays_open() -> None:
+    assert is_open(at_state(State.PENDING_APPROVAL, lapses_at=None), now=END)
+
+
+@pytest.mark.parametrize("state", [state for state in State if state is not State.PENDING_APPROVAL], ids=str)
+def test_where_nobody_waits_for_a_decision_none_counts(state: State) -> None:
+    assert not is_open(at_state(state), now=NOW)
+
+
+# Who acts
+
+
+@pytest.mark.parametrize(
+    ("state", "now", "queue"),
+    [
+        (State.PENDING_APPROVAL, LAPSE, "expirations"),
+        (State.SCHEDULED, START - SECOND, "expirations"),
+        (State.SCHEDULED, START, "provisioning"),
+        (State.SCHEDULED, END, "expirations"),
+        (State.PROVISIONING, END - SECOND, "provisioning"),
+        (State.PROVISIONING, END, "expirations"),
+        (State.ACTIVE, NOW, "expirations"),
+        (State.ACTIVE, END, "expirations"),
+        (State.ENDING, END, "expirations"),
+        (State.ENDED, END, "expirations"),
+    ],
+    ids=str,
+)
+def test_what_is_to_be_given_goes_to_provisioning_and_all_else_to_expirations(
+    state: State, now: datetime, queue: str
+) -> None:
+    assert queue_for(at_state(state), now=now) == queue
+
+
+def test_giving_without_an_end_in_sight_still_goes_to_provisioning() -> None:
+    assert queue_for(activation(State.PROVISIONING), now=NOW) == "provisioning"
+
+
+# What a due row means
+
+VERSION = 3
+BUSY = [State.PROVISIONING, State.ENDING]
+WAITING = [State.PENDING_APPROVAL, State.SCHEDULED, State.ACTIVE]
+
+
+def row(kind: str, *, version: int = VERSION, key: str = "row", tries: int = 0) -> Due:
+    return Due(
+        shard="00",
+        key=key,
+        at=NOW,
+        activation="activation-1",
+        version=version,
+        kind=kind,
+        since=NOW - HOUR,
+        tries=tries,
+    )
+
+
+def judged(
+    due: Due, about: Activation | None, *, outbox_empty: bool = True, now: datetime = NOW
+) -> Drop | Keep | Nudge:
+    return judge(due, about, outbox_empty=outbox_empty, now=now)
+
+
+@pytest.mark.parametrize("kind", [NOW_ROW, ALARM_ROW, RETRY_ROW])
+@pytest.mark.parametrize("about", [None, at_state(State.ACTIVE, version=VERSION - 1)], ids=["missing", "older"])
+def test_a_row_whose_activation_is_missing_or_older_is_kept_for_an_hour(kind: str, about: Activation | None) -> None:
+    # Due rows are written first: the commit that explains this one may still be under way.
+    assert judged(row(kind), about, now=NOW) == Keep()
+    assert judged(row(kind), about, now=NOW + MISSING_KEPT - SECOND) == Keep()
+    assert judged(row(kind), about, now=NOW + MISSING_KEPT) == Drop()
+    assert timedelta(hours=1) == MISSING_KEPT
+
+
+@pytest.mark.parametrize("state", WAITING, ids=str)
+def test_the_row_that_is_the_alarm_sends_its_message_and_stays(state: State) -> None:
+    # Also where later commits have left the alarm as it was.
+    alarm = at_state(state, version=VERSION + 2, alarm="row")
+    assert judged(row(ALARM_ROW), alarm) == Nudge("expirations", None, drop=False)
+
+
+def test_the_alarm_of_a_start_wakes_up_provisioning() -> None:
+    scheduled = at_state(State.SCHEDULED, alarm="row")
+    assert judged(row(ALARM_ROW), scheduled, now=START) == Nudge("provisioning", None, drop=False)
+
+
+@pytest.mark.parametrize("state", FINAL, ids=str)
+def test_the_alarm_of_a_final_activation_is_dropped(state: State) -> None:
+    assert judged(row(ALARM_ROW), at_state(state, alarm="row")) == Drop()
+
+
+def test_an_alarm_row_that_is_not_the_alarm_any_more_is_dropped() -> None:
+    extended = at_state(State.ACTIVE, version=VERSION + 1, alarm="a later row")
+    assert judged(row(ALARM_ROW), extended) == Drop()
+
+
+def test_an_alarm_row_of_a_commit_that_lost_is_dropped() -> None:
+    # Two workers wrote their rows for the same version; one of them committed.
+    assert judged(row(ALARM_ROW), at_state(State.ACTIVE, alarm="the winner's row")) == Drop()
+
+
+@pytest.mark.parametrize("state", State, ids=str)
+def test_a_now_row_is_dropped_where_a_newer_version_has_its_own(state: State) -> None:
+    assert judged(row(NOW_ROW), at_state(state, version=VERSION + 1), outbox_empty=False) == Drop()
+
+
+@pytest.mark.parametrize("state", [*WAITING, *FINAL], ids=str)
+def test_a_now_row_is_dropped_where_no_outbox_rows_and_no_work_are_left(state: State) -> None:
+    assert judged(row(NOW_ROW), at_state(state)) == Drop()
+
+
+@pytest.mark.parametrize("state", State, ids=str)
+def test_a_now_row_sends_its_message_again_while_outbox_rows_are_left_after_a_final_commit_too(state: State) -> None:
+    verdict = judged(row(NOW_ROW), at_state(state), outbox_empty=False)
+    queue = "provisioning" if state is State.PROVISIONING else "expirations"
+    assert verdict == Nudge(queue, NOW + 2 * MINUTE)
+
+
+@pytest.mark.parametrize("state", BUSY, ids=str)
+def test_a_now_row_sends_its_message_again_while_the_directory_has_work_left(state: State) -> None:
+    queue = "provisioning" if state is State.PROVISIONING else "expirations"
+    assert judged(row(NOW_ROW), at_state(state)) == Nudge(queue, NOW + 2 * MINUTE)
+
+
+@pytest.mark.parametrize(("tries", "minutes"), [(0, 2), (1, 4), (2, 8), (3, 15), (4, 15), (1_000, 15)])
+def test_a_now_row_is_written_again_at_two_four_eight_and_then_every_fifteen_minutes(tries: int, minutes: int) -> None:
+    assert back_off(tries) == minutes * MINUTE
+    verdict = judged(row(NOW_ROW, tries=tries), at_state(State.ENDING), now=NOW)
+    assert verdict == Nudge("expirations", NOW + minutes * MINUTE)
+    assert 15 * MINUTE == BACK_OFF_LIMIT
+
+
+@pytest.mark.parametrize("state", [*WAITING, *BUSY], ids=str)
+def test_a_retry_row_sends_its_message_once_and_goes(state: State) -> None:
+    queue = "provisioning" if state is State.PROVISIONING else "expirations"
+    assert judged(row(RETRY_ROW), at_state(state, version=VERSION + 1)) == Nudge(queue, None)
+
+
+@pytest.mark.parametrize("state", FINAL, ids=str)
+def test_a_retry_row_of_a_final_activation_is_dropped(state: State) -> None:
+    assert judged(row(RETRY_ROW), at_state(state)) == Drop()
+
+
+@pytest.mark.parametrize(("tries", "seconds"), [(0, 5), (1, 5), (2, 10), (3, 20), (8, 640), (9, 900), (1_000, 900)])
+def test_the_directory_is_asked_again_after_five_seconds_doubling_to_fifteen_minutes(tries: int, seconds: int) -> None:
+    assert retry_after(tries) == seconds * SECOND

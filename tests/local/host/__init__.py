@@ -1,0 +1,1 @@
+"""The functions host of the local tenant."""

@@ -1,0 +1,5 @@
+"""`python -m hourglass`."""
+
+from hourglass.cli import run
+
+run()

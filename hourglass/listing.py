@@ -1,0 +1,104 @@
+"""`hourglass list`: who holds what until when, the most urgent first."""
+
+import asyncio
+from collections.abc import Sequence
+from dataclasses import asdict
+from datetime import datetime
+from typing import Annotated
+
+import typer
+
+from access.lifecycle import Work, asks_for, is_busy, is_final
+from access.model import Activation
+from hourglass.outside import Outside
+from hourglass.printing import console, print_json, table
+from hourglass.record import Records
+from hourglass.saying import instant, left, shown
+
+SHORT_ID = 8
+_AT_ONCE = 20
+"""Reads under way at the same time."""
+
+
+def list_held(
+    context: typer.Context,
+    *,
+    everything: Annotated[bool, typer.Option("--all", help="With those that have ended a moment ago.")] = False,
+    as_json: Annotated[bool, typer.Option("--json", help="Print it as JSON, for scripts.")] = False,
+) -> None:
+    """List who holds what until when, what is waiting, and what is ending.
+
+    Nothing is held without a due row, so this is complete; it costs what is live, not what exists.
+    """
+    outside: Outside = context.obj
+    found, now = asyncio.run(_read(outside)), outside.now()
+    wanted = [each for each in found if everything or not is_final(each.state)]
+    wanted.sort(key=lambda each: (is_final(each.state), _next_at(each) or each.requested_at, each.id))
+    if as_json:
+        print_json([{**asdict(each), "overdue": is_overdue(each, now)} for each in wanted])
+    else:
+        _print(wanted, now)
+
+
+async def _read(outside: Outside) -> list[Activation]:
+    async with outside.tables() as tables:
+        records = Records(tables)
+        live, found = await records.live(), list[Activation]()
+        for start in range(0, len(live), _AT_ONCE):
+            read = await asyncio.gather(*(records.activation(each) for each in live[start : start + _AT_ONCE]))
+            found += [each for each in read if each is not None]
+        return found
+
+
+def is_overdue(activation: Activation, now: datetime) -> bool:
+    """Whether it should have ended by ``now`` and has not been proven gone."""
+    holds = asks_for(activation.state) in {Work.GIVING, Work.END, Work.REMOVAL}
+    return holds and activation.ends_at is not None and now >= activation.ends_at
+
+
+def _next_at(activation: Activation) -> datetime | None:
+    """Return the instant of what happens to it next."""
+    match asks_for(activation.state):
+        case Work.DECISION:
+            return activation.lapses_at
+        case Work.START:
+            return activation.starts_at
+        case _:
+            return activation.ends_at
+
+
+def _print(activations: Sequence[Activation], now: datetime) -> None:
+    out = console()
+    if not activations:
+        out.print("Nobody holds anything, and nothing is waiting.")
+        return
+    rows = table("State", "Who", "Role", "Until (UTC)", "ID")
+    for each in activations:
+        rows.add_row(
+            f"{each.state}{' OVERDUE' if is_overdue(each, now) else ''}",
+            shown(each.principal_name or each.principal),
+            shown(each.role_name or each.role),
+            _until(each, now),
+            each.id[:SHORT_ID],
+            style=_style(each, now),
+        )
+    out.print(rows)
+    held = sum(asks_for(each.state) in {Work.END, Work.REMOVAL} for each in activations)
+    overdue = sum(is_overdue(each, now) for each in activations)
+    out.print(f"{held} held, {overdue} overdue, {len(activations)} in all.", style="bold red" if overdue else "dim")
+
+
+def _until(activation: Activation, now: datetime) -> str:
+    at = _next_at(activation)
+    if at is None:
+        return ""
+    verb = {Work.DECISION: "lapses ", Work.START: "starts "}.get(asks_for(activation.state), "")
+    return f"{instant(at)}\n{verb}{left(at, now)}"
+
+
+def _style(activation: Activation, now: datetime) -> str:
+    if is_overdue(activation, now):
+        return "bold red"
+    if is_busy(activation.state):
+        return "yellow"
+    return "" if asks_for(activation.state) is Work.END else "dim"

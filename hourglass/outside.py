@@ -1,0 +1,184 @@
+"""What the command reaches: the tables, the directory, the queues. By the same SDKs and settings as the app itself.
+
+Vendor errors are translated here; a person never sees one raw.
+"""
+
+import asyncio
+import json
+import os
+from collections.abc import AsyncIterator, Iterator, Mapping
+from contextlib import AbstractAsyncContextManager, asynccontextmanager, contextmanager
+from datetime import datetime
+from functools import cached_property
+from pathlib import Path
+from typing import Protocol
+
+from access.adapters.clock import SystemClock
+from access.adapters.settings import Settings, read
+from access.adapters.tables import Tables
+from hourglass.roles_file.names import Names
+from hourglass.saying import shown
+from hourglass.stopping import ExitCode, Stop
+
+_NOT_NEEDED = {
+    "MAIL_SENDER": "nobody@contoso.example",
+    "PUBLIC_URL": "https://hourglass.contoso.example",
+    "CARD_KEYS": "unused:" + "A" * 43,
+    "CARD_CLIENT_ID": "unused",
+}
+"""Settings of the app that the command doesn't use: a laptop needn't hold the keys of cards."""
+
+
+class Outside(Protocol):
+    """The seam for tests."""
+
+    @property
+    def tenant(self) -> str:
+        """The id of the tenant; part of every activation's id."""
+        ...
+
+    def now(self) -> datetime:
+        """Return the current instant, in UTC, to the second."""
+        ...
+
+    def tables(self) -> AbstractAsyncContextManager[Tables]:
+        """Open the ledger's tables."""
+        ...
+
+    def directory(self) -> AbstractAsyncContextManager[Names]:
+        """Open the directory."""
+        ...
+
+    def send(self, queue: str, body: bytes, *, message_id: str) -> None:
+        """Put exactly these bytes on a queue."""
+        ...
+
+    async def pause(self, seconds: float) -> None:
+        """Wait before looking again."""
+        ...
+
+
+class Tenant:
+    """Implements ``Outside`` with the settings of the app: the environment, and a ``local.settings.json`` behind it."""
+
+    def __init__(self, settings_file: Path | None) -> None:
+        self._file = settings_file
+        self._clock = SystemClock()
+
+    @cached_property
+    def _settings(self) -> Settings:
+        # As the Functions host does, and for the same reason: azure-identity reads its own variables from there.
+        for name, value in values_of(self._file).items():
+            os.environ.setdefault(name, value)
+        return read({**_NOT_NEEDED, **{name: value for name, value in os.environ.items() if value}})
+
+    @property
+    def tenant(self) -> str:
+        """The id of the tenant."""
+        return self._settings.tenant
+
+    def now(self) -> datetime:
+        """Return the current instant."""
+        return self._clock.now()
+
+    @asynccontextmanager
+    async def tables(self) -> AsyncIterator[Tables]:
+        """Open the ledger's tables."""
+        from azure.data.tables.aio import TableServiceClient  # noqa: PLC0415 - the SDKs are slow to import
+
+        from access.adapters.azure_tables import AzureTables  # noqa: PLC0415 - the SDKs are slow to import
+        from access.adapters.build import build_credential  # noqa: PLC0415 - the SDKs are slow to import
+
+        settings = self._settings
+        with _translated("the ledger's tables"):
+            if settings.ledger_connection:
+                async with TableServiceClient.from_connection_string(settings.ledger_connection) as service:
+                    yield AzureTables(service)
+                return
+            endpoint = f"https://{settings.ledger_account}.table.{settings.storage_suffix}"
+            async with (
+                build_credential(settings) as credential,
+                TableServiceClient(endpoint, credential=credential) as service,
+            ):
+                yield AzureTables(service)
+
+    @asynccontextmanager
+    async def directory(self) -> AsyncIterator[Names]:
+        """Open the directory."""
+        from access.adapters.build import build_credential  # noqa: PLC0415 - the SDKs are slow to import
+        from access.adapters.directory import GraphDirectory  # noqa: PLC0415 - the SDKs are slow to import
+        from access.adapters.graph import Graph  # noqa: PLC0415 - the SDKs are slow to import
+
+        settings = self._settings
+        with _translated("the directory"):
+            async with build_credential(settings) as credential:
+                graph = Graph(settings.graph, credential, self._clock, call_limit=settings.timing.call_limit)
+                yield GraphDirectory(graph)
+
+    def send(self, queue: str, body: bytes, *, message_id: str) -> None:
+        """Put exactly these bytes on a queue, as a flow's "Send message" action does."""
+        from azure.identity import DefaultAzureCredential  # noqa: PLC0415 - the SDKs are slow to import
+        from azure.servicebus import ServiceBusClient, ServiceBusMessage  # noqa: PLC0415 - the SDKs are slow to import
+
+        settings = self._settings
+        with _translated("Service Bus"):
+            if settings.bus_connection:
+                client = ServiceBusClient.from_connection_string(settings.bus_connection, retry_total=1)
+            else:
+                client = ServiceBusClient(settings.bus_namespace, DefaultAzureCredential(), retry_total=1)
+            with client, client.get_queue_sender(queue) as sender:
+                sender.send_messages(ServiceBusMessage(body, content_type="application/json", message_id=message_id))
+
+    async def pause(self, seconds: float) -> None:
+        """Wait before looking again."""
+        await asyncio.sleep(seconds)
+
+
+def values_of(settings_file: Path | None) -> Mapping[str, str]:
+    """Return the ``Values`` of a ``local.settings.json``; none where there is no file.
+
+    Raises:
+        Stop: the file can't be read, or is encrypted.
+    """
+    if settings_file is None:
+        return {}
+    remedy = 'Name a local.settings.json: {"Values": {"TENANT_ID": "...", ...}}.'
+    try:
+        content = json.loads(settings_file.read_text(encoding="utf-8-sig"))
+        values = content["Values"]
+        if content.get("IsEncrypted"):
+            raise Stop(
+                f"{settings_file} is encrypted.", remedy="Decrypt it: func settings decrypt.", code=ExitCode.WRONG_USE
+            )
+        return {str(name): str(value) for name, value in values.items()}
+    except OSError as error:
+        what = f"{settings_file} can't be read: {error.strerror}."
+        raise Stop(what, remedy=remedy, code=ExitCode.WRONG_USE) from error
+    except (ValueError, KeyError, TypeError, AttributeError) as error:
+        raise Stop(f"{settings_file} holds no settings.", remedy=remedy, code=ExitCode.WRONG_USE) from error
+
+
+@contextmanager
+def _translated(what: str) -> Iterator[None]:
+    """Turn what the SDKs raise into a message for a person."""
+    from azure.core.exceptions import (  # noqa: PLC0415 - the SDKs are slow to import
+        AzureError,
+        ClientAuthenticationError,
+        HttpResponseError,
+    )
+
+    try:
+        yield
+    except ClientAuthenticationError as error:
+        remedy = "Sign in (az login), or check the connection string in the settings."
+        raise Stop(f"{what[0].upper()}{what[1:]}: you are not signed in, or not let in.", remedy=remedy) from error
+    except HttpResponseError as error:
+        reason = shown(error.reason or error.status_code)
+        remedy = "Check that your account may use it (docs/settings.md)."
+        raise Stop(f"{what[0].upper()}{what[1:]} refused: {error.status_code} {reason}.", remedy=remedy) from error
+    except (AzureError, OSError) as error:
+        remedy = "Check the address in the settings, and that it is up."
+        raise Stop(f"Could not reach {what} ({type(error).__name__}).", remedy=remedy) from error
+    except ValueError as error:
+        remedy = "Check the settings: a connection string has the form that the portal shows."
+        raise Stop(f"Could not reach {what}: {shown(error)}.", remedy=remedy, code=ExitCode.WRONG_USE) from error

@@ -1,0 +1,154 @@
+"""The command on a tenant in memory: the people and groups of examples/tenant.json, tables that forget."""
+
+import json
+from collections.abc import AsyncIterator, Callable, Mapping
+from contextlib import asynccontextmanager
+from datetime import UTC, datetime, timedelta
+from pathlib import Path
+from typing import Any
+
+import pytest
+from typer.testing import CliRunner, Result
+
+from access.adapters.ledger import Ledger
+from access.adapters.tables import Tables
+from access.errors import TryAgain
+from access.model import Account, Timing
+from hourglass.cli import app
+from hourglass.roles_file.names import Names
+from tests.fakes.tables import FakeTables
+
+EXAMPLES = Path(__file__).parents[2] / "examples"
+NOW = datetime(2026, 1, 5, 9, 0, tzinfo=UTC)
+TENANT = "c0470500-0000-4000-8000-000000000001"
+
+
+class FakeDirectory:
+    """Finds what examples/tenant.json has, exactly one or none; ``is_down`` makes it unable to answer."""
+
+    def __init__(self) -> None:
+        tenant = json.loads((EXAMPLES / "tenant.json").read_text())
+        self.users: list[dict[str, Any]] = tenant["users"]
+        self.groups: list[dict[str, Any]] = tenant["groups"]
+        self.is_down = False
+
+    async def account(self, reference: str) -> Account | None:
+        self._answer()
+        found = [user for user in self.users if reference in (user["id"], user["userPrincipalName"])]
+        if len(found) != 1:
+            return None
+        return Account(
+            id=found[0]["id"], name=found[0]["displayName"], user_principal_name=found[0]["userPrincipalName"]
+        )
+
+    async def group(self, reference: str) -> tuple[str, str] | None:
+        self._answer()
+        found = [group for group in self.groups if reference in (group["id"], group["displayName"])]
+        return (found[0]["id"], found[0]["displayName"]) if len(found) == 1 else None
+
+    def id_of(self, name: str) -> str:
+        """The object id of the one user or group of this name."""
+        named = [
+            *((u["userPrincipalName"], u["id"]) for u in self.users),
+            *((g["displayName"], g["id"]) for g in self.groups),
+        ]
+        return str(dict(named)[name])
+
+    def _answer(self) -> None:
+        if self.is_down:
+            raise TryAgain("the directory (503)", after=timedelta(seconds=7), fault=True)
+
+
+class FakeOutside:
+    """Implements ``Outside`` in memory. ``sent`` is what was put on queues; ``meanwhile`` is what happens in a pause."""
+
+    def __init__(self) -> None:
+        self.rows = FakeTables()
+        self.people = FakeDirectory()
+        self.sent: list[tuple[str, bytes, str]] = []
+        self.meanwhile: list[Callable[[], Any]] = []
+        self.clock = NOW
+
+    @property
+    def tenant(self) -> str:
+        return TENANT
+
+    def now(self) -> datetime:
+        return self.clock
+
+    @asynccontextmanager
+    async def tables(self) -> AsyncIterator[Tables]:
+        yield self.rows
+
+    @asynccontextmanager
+    async def directory(self) -> AsyncIterator[Names]:
+        yield self.people
+
+    def send(self, queue: str, body: bytes, *, message_id: str) -> None:
+        self.sent.append((queue, body, message_id))
+
+    async def pause(self, seconds: float) -> None:
+        self.clock += timedelta(seconds=seconds)
+        if self.meanwhile:
+            await self.meanwhile.pop(0)()
+
+
+class SilentBus:
+    """Takes every message and delivers none."""
+
+    is_down = False
+
+    async def send(
+        self,
+        queue: str,
+        body: Mapping[str, object],
+        *,
+        message_id: str,
+        correlation_id: str,
+        at: datetime | None = None,
+    ) -> None:
+        if self.is_down:
+            raise TryAgain(f"the queue {queue}", after=timedelta(seconds=5), fault=True)
+
+    async def send_again(
+        self,
+        queue: str,
+        raw: bytes,
+        *,
+        properties: Mapping[str, str],
+        message_id: str,
+        correlation_id: str,
+        at: datetime,
+    ) -> None:
+        raise AssertionError("the command sends nothing again")
+
+
+@pytest.fixture
+def outside() -> FakeOutside:
+    return FakeOutside()
+
+
+@pytest.fixture
+def bus() -> SilentBus:
+    return SilentBus()
+
+
+@pytest.fixture
+def ledger(outside: FakeOutside, bus: SilentBus) -> Ledger:
+    return Ledger(outside.rows, bus, Timing())
+
+
+Run = Callable[..., Result]
+
+
+@pytest.fixture
+def run(outside: FakeOutside) -> Run:
+    """Runs the command as in a pipe, 80 columns wide."""
+
+    def run_it(*arguments: str, stdin: str | bytes | None = None) -> Result:
+        environment = {"COLUMNS": "80", "TERM": "dumb", "NO_COLOR": "1", "FORCE_COLOR": None, "LOGNAME": "ada"}
+        return CliRunner().invoke(
+            app, list(arguments), input=stdin, env=environment, obj=outside, prog_name="hourglass"
+        )
+
+    return run_it

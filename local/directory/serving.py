@@ -57,7 +57,7 @@ class LoopbackServer(uvicorn.Server):
             make(self.url, connections),
             http=H11Protocol,
             ws="none",
-            lifespan="off",
+            lifespan="on",
             log_level="warning",
             access_log=False,
             timeout_graceful_shutdown=_PATIENCE_AT_THE_END,

@@ -1,0 +1,1 @@
+"""Outlook on a laptop: an inbox in the browser that shows Adaptive Cards and presses their buttons as Microsoft would."""

@@ -98,7 +98,8 @@ class AzureTables:
         try:
             try:
                 return await call()
-            except ResourceNotFoundError as error:
+            except HttpResponseError as error:
+                # A batch says so in an error of its own kind, TableTransactionError.
                 if not _table_missing(error):
                     raise
                 await self._service.create_table_if_not_exists(table)
@@ -113,6 +114,12 @@ class AzureTables:
             raise TryAgain("the tables", after=_retry_after(error), fault=True) from error
         except AzureError as error:
             raise TryAgain("the tables", after=_LATER, fault=True) from error
+
+    async def close(self) -> None:
+        """Close the connections; for commands that end. The app keeps its one client open."""
+        for client in self._clients.values():
+            await client.close()
+        await self._service.close()
 
     def _client(self, table: str) -> TableClient:
         if table not in self._clients:

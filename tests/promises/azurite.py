@@ -1,0 +1,71 @@
+"""Microsoft's storage emulator as a process of the test run, in memory, on ports that were free."""
+
+import shutil
+import signal
+import socket
+import subprocess
+import time
+from pathlib import Path
+from types import TracebackType
+from typing import Self
+
+PROGRAM = Path(__file__).parents[2] / "node_modules" / "azurite" / "dist" / "src" / "azurite.js"
+HOST = "127.0.0.1"
+PATIENCE = 30.0  # seconds for it to start, or to stop
+_WELL_KNOWN_KEY = "Eby8vdM02xNOcqFlqUwJPLlmEtlCDXJ1OUzFT50uSRZ6IFsuFq2UVErCz4I6tq/K1SZFPTOtr/KBHBeksoGMGw=="
+
+
+class RunningAzurite:
+    """Azurite, to use as a context manager."""
+
+    def __enter__(self) -> Self:
+        node = shutil.which("node")
+        assert node, "Node.js is missing"
+        self._blobs, self._queues, self._tables = _free_ports(3)
+        listen = [
+            option
+            for name, port in (("blob", self._blobs), ("queue", self._queues), ("table", self._tables))
+            for option in (f"--{name}Host", HOST, f"--{name}Port", str(port))
+        ]
+        self._process = subprocess.Popen(
+            [node, str(PROGRAM), *listen, "--silent", "--inMemoryPersistence"],
+            stdout=subprocess.DEVNULL,
+            stderr=subprocess.DEVNULL,
+        )
+        for port in (self._blobs, self._tables):
+            self._wait_for(port)
+        return self
+
+    def __exit__(
+        self, kind: type[BaseException] | None, error: BaseException | None, traceback: TracebackType | None
+    ) -> None:
+        self._process.send_signal(signal.SIGINT)
+        self._process.wait(PATIENCE)
+
+    @property
+    def connection_string(self) -> str:
+        account = "devstoreaccount1"
+        return (
+            f"DefaultEndpointsProtocol=http;AccountName={account};AccountKey={_WELL_KNOWN_KEY};"
+            f"BlobEndpoint=http://{HOST}:{self._blobs}/{account};TableEndpoint=http://{HOST}:{self._tables}/{account};"
+        )
+
+    def _wait_for(self, port: int) -> None:
+        deadline = time.monotonic() + PATIENCE
+        while True:
+            try:
+                socket.create_connection((HOST, port), timeout=1).close()
+            except OSError:
+                assert self._process.poll() is None, "Azurite has stopped"
+                assert time.monotonic() < deadline, "Azurite does not start"
+                time.sleep(0.05)
+            else:
+                return
+
+
+def _free_ports(count: int) -> list[int]:
+    sockets = [socket.create_server((HOST, 0)) for _ in range(count)]
+    ports = [int(one.getsockname()[1]) for one in sockets]
+    for one in sockets:
+        one.close()
+    return ports

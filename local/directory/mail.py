@@ -46,6 +46,7 @@ class PostOffice:
         self._records = records
         self._clock = clock
         self._mails: dict[str, Mail] = {}
+        self._sequence = 0
         self.reload()
 
     def reload(self) -> None:
@@ -55,13 +56,15 @@ class PostOffice:
             for raw in self._records.all("mail").values()
         ]
         self._mails = {mail.id: mail for mail in sorted(kept, key=lambda mail: mail.sequence)}
+        self._sequence = max((mail.sequence for mail in kept), default=0)
 
     def deliver(self, *, sender: str, to: list[str], copies: list[str], subject: str, body: tuple[str, str]) -> Mail:
         """Keep one mail; ``body`` is the content type (``html`` or ``text``) and the content."""
         content_type, content = body
+        self._sequence += 1
         mail = Mail(
             id=str(uuid4()),
-            sequence=1 + max((mail.sequence for mail in self._mails.values()), default=0),
+            sequence=self._sequence,
             sender=sender,
             to=tuple(to),
             delivered_to=tuple(address.lower() for address in (*to, *copies)),

@@ -32,6 +32,7 @@ class Records:
         # One event loop uses the connection, but a test may build it in one thread and run it in another.
         self._connection = sqlite3.connect(place, isolation_level=None, check_same_thread=False)
         self._connection.execute("PRAGMA journal_mode = WAL")
+        self._connection.execute("PRAGMA synchronous = NORMAL")  # survives kill -9; the power may not fail
         self._connection.execute(_SCHEMA)
 
     def put(self, kind: str, key: str, body: Any) -> None:

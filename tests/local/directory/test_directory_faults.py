@@ -50,7 +50,7 @@ async def test_throttling_reaches_the_sdk_as_an_error_with_retry_after(
 
 
 async def test_the_sdk_obeys_retry_after_and_then_succeeds(graph: GraphServiceClient, admin: AdminClient) -> None:
-    admin.faults({"status": 429, "retryAfter": 0})
+    admin.faults({"status": 429, "retryAfter": 1})
 
     user = await graph.users.by_user_id(ADA).get()
 

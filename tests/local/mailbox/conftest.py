@@ -58,6 +58,11 @@ class App:
         named = {name.replace("_", "-"): value for name, value in headers.items()}
         self.answers.append(Answer(status=status, headers=named, body=body))
 
+    def forget(self) -> None:
+        self.presses.clear()
+        self.answers.clear()
+        self._delay = 0.0
+
     def answers_after(self, seconds: float) -> None:
         self._delay = seconds
 
@@ -88,16 +93,28 @@ def directory(directory_server: RunningDirectory) -> RunningDirectory:
     return directory_server
 
 
-@pytest.fixture
-def app() -> Iterator[App]:
+@pytest.fixture(scope="session")
+def app_server() -> Iterator[App]:
     with App() as running:
         yield running
 
 
 @pytest.fixture
-def mailbox(directory: RunningDirectory, app: App) -> Iterator[RunningMailbox]:
-    with RunningMailbox(directory.url, app=app.url) as running:
+def app(app_server: App) -> App:
+    app_server.forget()
+    return app_server
+
+
+@pytest.fixture(scope="session")
+def mailbox_server(directory_server: RunningDirectory, app_server: App) -> Iterator[RunningMailbox]:
+    with RunningMailbox(directory_server.url, app=app_server.url) as running:
         yield running
+
+
+@pytest.fixture
+def mailbox(mailbox_server: RunningMailbox, directory: RunningDirectory, app: App) -> RunningMailbox:
+    """The mailbox of a directory that is back at its seed; what it keeps is by mail, and no mail has an old id."""
+    return mailbox_server
 
 
 def approval_card(app: str, **changes: Any) -> dict[str, Any]:

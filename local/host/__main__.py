@@ -35,15 +35,18 @@ def main(arguments: list[str] | None = None) -> int:
     except AppRefused as refusal:
         sys.stderr.write(f"local.host: {refusal}\n")
         return 1
+    except KeyboardInterrupt:
+        return 130
 
 
 async def _run(app: Path, listening: socket.socket, options: argparse.Namespace, answers: TextIO) -> int:
     host = Host(app, host_id=options.host_id or _host_id(app), settings=os.environ)
+    functions = await host.start(listening, options.functions)
+    # Before this line a signal ends the process at once: nothing runs that could be drained.
     stop = asyncio.Event()
     loop = asyncio.get_running_loop()
     for number in (signal.SIGTERM, signal.SIGINT):
         loop.add_signal_handler(number, _stop_or_leave, stop)
-    functions = await host.start(listening, options.functions)
     names = [function.name for function in functions]
     answers.write(json.dumps({"ready": True, "port": listening.getsockname()[1], "functions": names}) + "\n")
     answers.flush()

@@ -58,7 +58,7 @@ class Host:
         Raises:
             AppRefused: the app, its host.json or its settings can't be run.
         """
-        options = load_host_options(self._app)
+        options = load_host_options(self._app, self._settings)
         metadata = await self._worker.start()
         functions = chosen(read_functions(metadata, self._settings), only, self._settings)
         self._invocations = Invocations(self._worker, self._outputs, timeout=options.function_timeout)

@@ -1,12 +1,13 @@
 """A Service Bus trigger: receive under a lock, run the function, settle. Connects again for ever."""
 
 import asyncio
+import contextlib
 from collections.abc import Mapping
 from typing import Any
 
 from azure.servicebus import ServiceBusReceivedMessage
 from azure.servicebus.aio import AutoLockRenewer, ServiceBusClient, ServiceBusReceiver
-from azure.servicebus.exceptions import MessageLockLostError
+from azure.servicebus.exceptions import MessageLockLostError, ServiceBusError
 
 from local.host.errors import FunctionFailed
 from local.host.functions import Function
@@ -24,7 +25,7 @@ from local.host.service_bus_messages import (
 from local.host.settings import ServiceBusOptions
 
 _WAIT_FOR_MESSAGES = 1.0
-_FIRST_PAUSE, _LONGEST_PAUSE = 0.2, 3.0
+_FIRST_PAUSE, _LONGEST_PAUSE = 0.2, 2.0
 
 
 class _Connection:
@@ -149,8 +150,11 @@ class ServiceBusListener:
                 host_log.debug("closing a broken connection: %s", error)
 
     async def _deliver(self, connection: _Connection, messages: list[ServiceBusReceivedMessage]) -> None:
-        for message in messages:
-            connection.renewer.register(connection.receiver, message)
+        if self._options.max_lock_renewal:
+            for message in messages:
+                # A connection that closed meanwhile renews no locks: settling will say so.
+                with contextlib.suppress(ServiceBusError):
+                    connection.renewer.register(connection.receiver, message)
         try:
             await self._invoke(messages)
         except FunctionFailed:

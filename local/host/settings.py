@@ -1,9 +1,12 @@
-"""Where a host reads its settings: ``local.settings.json`` under the environment, and ``host.json``."""
+"""Where a host reads its settings: ``local.settings.json`` under the environment, and ``host.json``.
+
+A setting ``AzureFunctionsJobHost__extensions__http__routePrefix`` goes over that place of host.json, as in Azure.
+"""
 
 import json
 import os
 import re
-from collections.abc import MutableMapping
+from collections.abc import Mapping, MutableMapping
 from dataclasses import dataclass
 from datetime import timedelta
 from pathlib import Path
@@ -11,6 +14,7 @@ from typing import Any
 
 from local.host.errors import AppRefused
 
+_OVERRIDE = "azurefunctionsjobhost__"
 _SPAN = re.compile(r"(?:(\d+)\.)?(\d{1,2}):(\d{2}):(\d{2})")
 
 
@@ -49,8 +53,8 @@ class HostOptions:
     service_bus: ServiceBusOptions
 
 
-def load_host_options(app: Path) -> HostOptions:
-    """Return the options in the app's host.json.
+def load_host_options(app: Path, settings: Mapping[str, str]) -> HostOptions:
+    """Return the options in the app's host.json, with what the settings put over them.
 
     Raises:
         AppRefused: there is no host.json, or it can't be read, or an option has the wrong shape.
@@ -58,7 +62,7 @@ def load_host_options(app: Path) -> HostOptions:
     file = app / "host.json"
     if not file.is_file():
         raise AppRefused(f"{app} has no host.json: it is not a function app")
-    document = _read_json(file)
+    document = _with_overrides(_read_json(file), settings)
     if document.get("version") != "2.0":
         raise AppRefused(f'{file}: "version" must be "2.0"')
     extensions = document.get("extensions", {})
@@ -70,7 +74,7 @@ def load_host_options(app: Path) -> HostOptions:
             service_bus=ServiceBusOptions(
                 max_concurrent_calls=int(service_bus.get("maxConcurrentCalls", 16 * (os.cpu_count() or 1))),
                 prefetch_count=int(service_bus.get("prefetchCount", 0)),
-                auto_complete=bool(service_bus.get("autoCompleteMessages", True)),
+                auto_complete=str(service_bus.get("autoCompleteMessages", True)).lower() == "true",
                 max_lock_renewal=span(service_bus.get("maxAutoLockRenewalDuration", "00:05:00")),
                 max_batch_size=int(service_bus.get("maxMessageBatchSize", 1000)),
             ),
@@ -90,6 +94,22 @@ def span(text: str) -> timedelta:
         raise ValueError(f"{text!r} is not a time span like 00:05:00")
     days, hours, minutes, seconds = (int(part or 0) for part in match.groups())
     return timedelta(days=days, hours=hours, minutes=minutes, seconds=seconds)
+
+
+def _with_overrides(document: dict[str, Any], settings: Mapping[str, str]) -> dict[str, Any]:
+    for name, value in settings.items():
+        if name.lower().startswith(_OVERRIDE):
+            *path, last = name[len(_OVERRIDE) :].split("__")
+            place = document
+            for step in path:
+                place = place.setdefault(_spelled(place, step), {})
+            place[_spelled(place, last)] = value
+    return document
+
+
+def _spelled(place: Mapping[str, Any], name: str) -> str:
+    """Return the name as host.json spells it: settings ignore case."""
+    return next((known for known in place if known.lower() == name.lower()), name)
 
 
 def _timeout(value: Any) -> timedelta | None:

@@ -1,7 +1,8 @@
 """Microsoft's worker library, in a thread and an event loop of its own.
 
 In Azure host and worker are two processes. Here they are two threads, so that a function that blocks its loop stops
-neither the renewal of locks and leases nor the HTTP server.
+neither the renewal of locks and leases nor the HTTP server. One difference stays: after ``functionTimeout`` Azure ends
+the whole worker; here an ``async`` function is cancelled, and a plain one runs on in its thread, its result unused.
 """
 
 import asyncio

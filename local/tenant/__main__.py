@@ -1,8 +1,10 @@
-"""``python -m local.tenant up | down | status``: the local tenant at the terminal."""
+"""``python -m local.tenant up | down | status | settings``: the local tenant at the terminal."""
 
 import argparse
 import asyncio
+import json
 import os
+import shlex
 import signal
 import subprocess
 import sys
@@ -13,7 +15,7 @@ from local.tenant.parts import ROOT
 from local.tenant.ports import Ports
 from local.tenant.problems import TenantProblem
 from local.tenant.record import TenantRecord, forget, is_alive
-from local.tenant.tenant import DEFAULT_SEED, Tenant
+from local.tenant.tenant import DEFAULT_SEED, SETTINGS_FILE, Tenant
 
 _DOWN_LIMIT = 45.0
 _LOOK_AGAIN = 0.1
@@ -30,8 +32,10 @@ def main(arguments: list[str] | None = None) -> int:
                 return asyncio.run(_up(options))
             case "down":
                 return _down(options.state)
-            case _:
+            case "status":
                 return _status(options.state)
+            case _:
+                return _settings(options.state)
     except TenantProblem as problem:
         sys.stderr.write(f"hourglass: {problem}\n")
         return 1
@@ -122,6 +126,16 @@ def _status(state: Path) -> int:
     return 0 if all(is_alive(part.id) for part in record.parts) else 1
 
 
+def _settings(state: Path) -> int:
+    record = TenantRecord.read(state)
+    if record is None or not record.lives():
+        _write("# No tenant is up.")
+        return 1
+    settings = json.loads((state / SETTINGS_FILE).read_text(encoding="utf-8"))
+    _write("\n".join(f"export {name}={shlex.quote(value)}" for name, value in settings.items()))
+    return 0
+
+
 def _table(record: TenantRecord | None) -> str:
     parts = record.parts if record else []
     rows = [("part", "url", "process", "log")]
@@ -151,7 +165,8 @@ def _parse(arguments: list[str] | None) -> argparse.Namespace:
     Ports.add_flags(up)
     down = commands.add_parser("down", help="stop a tenant that was started with `up`")
     status = commands.add_parser("status", help="show what runs")
-    for command in (up, down, status):
+    settings = commands.add_parser("settings", help="print what the app and the command get, for `eval` in a shell")
+    for command in (up, down, status, settings):
         command.add_argument(
             "--state", type=Path, default=ROOT / ".local", help="the directory of its data, logs and keys"
         )

@@ -35,10 +35,16 @@ class SecretKeys:
                 function_key=secrets.token_urlsafe(24),
                 master_key=secrets.token_urlsafe(24),
             )
-            with os.fdopen(os.open(file, os.O_WRONLY | os.O_CREAT | os.O_EXCL, 0o600), "w") as writing:
-                json.dump(asdict(made), writing)
+            write_private(file, json.dumps(asdict(made)))
             return made
         try:
             return cls(**json.loads(file.read_text(encoding="utf-8")))
         except (OSError, ValueError, TypeError) as error:
             raise TenantProblem(f"{file} can't be read ({error}); delete it to get new keys") from error
+
+
+def write_private(file: Path, text: str) -> None:
+    """Write a file that only its owner can read."""
+    file.unlink(missing_ok=True)
+    with os.fdopen(os.open(file, os.O_WRONLY | os.O_CREAT | os.O_EXCL, 0o600), "w") as writing:
+        writing.write(text)

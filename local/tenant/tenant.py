@@ -2,6 +2,7 @@
 
 import asyncio
 import contextlib
+import json
 import os
 from collections.abc import Mapping, Sequence
 from pathlib import Path
@@ -14,8 +15,9 @@ from local.tenant.parts import ROOT, Part, standard_parts
 from local.tenant.ports import Ports, flag, is_taken
 from local.tenant.problems import PartDied, TenantProblem
 from local.tenant.record import PartRecord, TenantRecord, born, forget
-from local.tenant.secret_keys import SecretKeys
+from local.tenant.secret_keys import SecretKeys, write_private
 
+SETTINGS_FILE = "settings.json"
 DEFAULT_SEED = ROOT / "examples" / "tenant.json"
 
 
@@ -23,6 +25,7 @@ class Tenant:
     """The local tenant, or another set of parts; ``async with`` starts and stops it.
 
     ``settings`` is the environment that the app and the ``hourglass`` command need; ``extra`` is added to it, and wins.
+    They are also in ``settings.json`` in the state directory while the tenant is up.
     With ``split`` the app runs as two hosts (``web``, ``worker``) instead of one (``host``). The thread that starts a
     tenant must outlive it: the kernel ends the parts with the thread.
     """
@@ -63,6 +66,10 @@ class Tenant:
             raise TenantProblem(f"the tenant in {self.state} is up already (process {record.id}); take it down first")
         for part in self.parts.values():
             _check_ports(part)
+        for name in self.parts:
+            if self.log_of(name).exists():
+                self.log_of(name).replace(self.log_of(name).with_suffix(".previous.log"))
+        write_private(self.state / SETTINGS_FILE, json.dumps(self.settings, indent=1) + "\n")
         try:
             await self._start_in_order()
         except BaseException:
@@ -139,6 +146,7 @@ class Tenant:
             last = [name for name in self._children if name not in needed] or list(self._children)
             await asyncio.gather(*(self.stop(name) for name in last))
         await asyncio.gather(*self._watches, return_exceptions=True)
+        (self.state / SETTINGS_FILE).unlink(missing_ok=True)
         forget(self.state)
 
     async def _start_in_order(self) -> None:

@@ -16,7 +16,9 @@ TOPOLOGY = {
         "Namespaces": [
             {
                 "Name": "sample",
-                "Queues": [{"Name": name, "Properties": {"MaxDeliveryCount": 3}} for name in QUEUES],
+                "Queues": [
+                    {"Name": name, "Properties": {"MaxDeliveryCount": 3, "LockDuration": "PT5S"}} for name in QUEUES
+                ],
                 "Topics": [{"Name": "news", "Properties": {}, "Subscriptions": [{"Name": "reader", "Properties": {}}]}],
             }
         ]

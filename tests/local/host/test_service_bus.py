@@ -132,6 +132,19 @@ def test_a_function_can_be_run_by_hand(host: RunningHost) -> None:
     assert text_event(host, "by hand")["delivery_count"] == 1
 
 
+def test_a_lock_is_renewed_while_its_function_runs(
+    broker: RunningBroker, client: ServiceBusClient, tmp_path: Path
+) -> None:
+    patient = {"Bus": broker.connection_string, "AzureFunctionsJobHost__functionTimeout": "00:01:00"}
+    with RunningHost(APPS / "sample", tmp_path, "--functions", "slow", environment=patient) as host:
+        send(client, "slow", b"7")  # longer than the lock
+
+        host.wait_for("slow.ended")
+
+        until(lambda: not bodies_in(client, "slow"))
+        assert len(host.events("slow.started")) == 1
+
+
 def test_what_runs_when_the_host_is_told_to_stop_ends_and_is_settled(
     broker: RunningBroker, client: ServiceBusClient, tmp_path: Path
 ) -> None:

@@ -25,7 +25,7 @@ def test_host_json_says_how_functions_run(tmp_path: Path) -> None:
     extensions = {"http": {"routePrefix": ""}, "serviceBus": service_bus | {"autoCompleteMessages": False}}
     write(tmp_path, "host.json", {"version": "2.0", "functionTimeout": "00:05:00", "extensions": extensions})
 
-    options = load_host_options(tmp_path)
+    options = load_host_options(tmp_path, {})
 
     assert options.route_prefix == ""
     assert options.function_timeout == timedelta(minutes=5)
@@ -38,17 +38,30 @@ def test_host_json_says_how_functions_run(tmp_path: Path) -> None:
 def test_without_a_word_the_defaults_of_azure_hold(tmp_path: Path) -> None:
     write(tmp_path, "host.json", {"version": "2.0"})
 
-    options = load_host_options(tmp_path)
+    options = load_host_options(tmp_path, {})
 
     assert options.route_prefix == "api"
     assert options.function_timeout == timedelta(minutes=30)
     assert options.service_bus.auto_complete
 
 
+def test_a_setting_goes_over_host_json(tmp_path: Path) -> None:
+    write(tmp_path, "host.json", {"version": "2.0", "functionTimeout": "00:05:00"})
+    over = {
+        "AzureFunctionsJobHost__FUNCTIONTIMEOUT": "00:00:07",
+        "AzureFunctionsJobHost__extensions__serviceBus__prefetchCount": "5",
+    }
+
+    options = load_host_options(tmp_path, over)
+
+    assert options.function_timeout == timedelta(seconds=7)
+    assert options.service_bus.prefetch_count == 5
+
+
 def test_a_function_may_be_allowed_to_run_for_ever(tmp_path: Path) -> None:
     write(tmp_path, "host.json", {"version": "2.0", "functionTimeout": "-1"})
 
-    assert load_host_options(tmp_path).function_timeout is None
+    assert load_host_options(tmp_path, {}).function_timeout is None
 
 
 @pytest.mark.parametrize("document", [None, "not json", [], {}, {"version": "2.0", "functionTimeout": "5 minutes"}])
@@ -57,7 +70,7 @@ def test_a_host_json_that_can_not_be_read_is_refused(tmp_path: Path, document: A
         write(tmp_path, "host.json", document)
 
     with pytest.raises(AppRefused, match=r"host\.json"):
-        load_host_options(tmp_path)
+        load_host_options(tmp_path, {})
 
 
 @pytest.mark.parametrize(

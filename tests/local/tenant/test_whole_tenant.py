@@ -1,16 +1,21 @@
 """The whole tenant: every real part, and an app that touches them all."""
 
 import asyncio
+import subprocess
+import sys
 from collections.abc import AsyncIterator
+from dataclasses import asdict
 from pathlib import Path
 
 import httpx
 import pytest
 
 from local.tenant import Ports, Tenant
+from local.tenant.ports import flag
 
 pytestmark = pytest.mark.real
 
+ROOT = Path(__file__).resolve().parents[3]
 APP = Path(__file__).parent / "app"
 
 
@@ -71,3 +76,29 @@ async def test_the_app_runs_as_web_and_worker_side_by_side(tmp_path: Path) -> No
             "web",
             "worker",
         }
+
+
+def test_a_tenant_goes_up_and_down_at_the_terminal(tmp_path: Path) -> None:
+    ports = Ports.free()
+    flags = [text for name, port in asdict(ports).items() for text in (flag(name), str(port))]
+
+    def command(name: str, *arguments: str) -> subprocess.CompletedProcess[str]:
+        words = [sys.executable, "-m", "local.tenant", name, "--state", str(tmp_path), *arguments]
+        return subprocess.run(words, cwd=ROOT, capture_output=True, text=True, timeout=60, check=False)
+
+    try:
+        up = command("up", "--detach", "--app", str(APP), *flags)
+        status = command("status")
+        settings = command("settings")
+        twice = command("up", "--app", str(APP), *flags)
+    finally:
+        down = command("down")
+
+    assert up.returncode == 0, up.stderr
+    assert f"http://127.0.0.1:{ports.mailbox}" in up.stdout
+    assert status.returncode == 0
+    assert "not running" not in status.stdout
+    assert f"export PUBLIC_URL=http://127.0.0.1:{ports.host}\n" in settings.stdout
+    assert (twice.returncode, "is up already" in twice.stderr) == (1, True)
+    assert (down.returncode, down.stdout) == (0, "The tenant is down.\n")
+    assert command("status").returncode == 1

@@ -46,8 +46,8 @@ class Store(Protocol):
         """Whether this command has had its effect on this activation."""
         ...
 
-    async def flush(self, activation: str) -> bool:
-        """Send what the outbox still holds; whether it is empty now. Faults of the bus leave rows for the sweep."""
+    async def flush(self, activation: str, *, now: datetime) -> None:
+        """Send what an earlier worker left in the outbox; fresh rows are their writer's, who is sending them now."""
         ...
 
     async def asked(self, activation: str) -> tuple[Asked, ...]:

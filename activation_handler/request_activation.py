@@ -66,7 +66,7 @@ async def _go_on(known: Activation, command: ActivateCommand, envelope: Envelope
     """A second delivery: no second effect, but what is left to send leaves, and work goes on (protocol 3)."""
     if known.content != command.content:
         raise Unusable(Code.ID_REUSED, f"the id of this request was used before, with other content ({known.id})")
-    await ports.store.flush(known.id)
+    await ports.store.flush(known.id, now=now)
     if is_busy(known.state):
         await ports.bus.send(
             queue_for(known, now=now),

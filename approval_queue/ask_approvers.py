@@ -31,7 +31,7 @@ async def ask_approvers(activation_id: str, *, ports: Ports) -> None:
     activation = await ports.store.activation(activation_id)
     if activation is None:
         return
-    await ports.store.flush(activation_id)
+    await ports.store.flush(activation_id, now=now)
     if not is_open(activation, now=now):
         return
     settings = await ports.register.role(activation.role)

@@ -42,7 +42,7 @@ async def record_decision(decision: Decision, *, ports: Ports) -> Activation:
         if activation is None:
             raise Refused(Unmet(Code.ACTIVATION_UNKNOWN, "There is no such request.", "Use the card in your own mail."))
         if await ports.store.seen(activation.id, decision.command):
-            await ports.store.flush(activation.id)
+            await ports.store.flush(activation.id, now=now)
             return activation
         try:
             change = await _decide(activation, decision, now, ports)

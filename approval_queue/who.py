@@ -24,6 +24,8 @@ async def concerned(activation: Activation, ports: Ports) -> Person | None:
         TryAgain: the links can't be read.
     """
     requester = await ports.people.person_of(activation.requester)
+    if requester is not None and activation.principal in requester.ids:
+        return requester
     principal = await ports.people.person_of(activation.principal)
     if requester is None or principal is None:
         return None

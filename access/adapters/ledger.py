@@ -28,6 +28,9 @@ log = logging.getLogger(__name__)
 EVENTS_TOPIC = "activation-events"
 TELLING_LEASE = timedelta(minutes=2)
 CLOCK_MARGIN = timedelta(seconds=30)
+SENDER_GRACE = timedelta(seconds=20)
+"""How long a commit's outbox is left to its writer; shorter than the first look of the sweep, at 30 seconds."""
+
 DUE_LIMIT = 250
 """Rows a sweep takes from one shard; the rest is there a minute later, most overdue first."""
 
@@ -76,7 +79,11 @@ class Ledger:
             leased_until=None,
         )
         outs = [_event_out(change, event), *(_send_out(after, send) for send in sends)]
-        outs = [replace(out, key=keys.out(change.after.sends + number)) for number, out in enumerate(outs, start=1)]
+        written = {"written": keys.instant(now)}
+        outs = [
+            replace(out, key=keys.out(change.after.sends + number), values={**out.values, **written})
+            for number, out in enumerate(outs, start=1)
+        ]
         own = Row(partition=after.id, key=keys.ACTIVATION, values=to_row(after, leave_out=_NOT_STORED), etag=after.etag)
         operations: list[Operation] = [Insert(own) if before is None else Replace(own), Insert(event)]
         operations += [Insert(row) for row in outs]
@@ -93,11 +100,16 @@ class Ledger:
         """Whether this command has had its effect on this activation."""
         return await self._tables.get("activations", activation, keys.command(command)) is not None
 
-    async def flush(self, activation: str) -> bool:
-        """Send what the outbox still holds; whether it is empty now."""
+    async def flush(self, activation: str, *, now: datetime) -> None:
+        """Send what an earlier worker left in the outbox.
+
+        Fresh rows are their writer's, who is sending them now: sending them here too would have each nudge breed another.
+        """
         start, end = keys.OUT
         rows = [row async for row in self._tables.query("activations", activation, start=start, end=end)]
-        return not rows or await self._send_all(activation, rows)
+        left = [row for row in rows if now >= keys.read_instant(str(row.values["written"])) + SENDER_GRACE]
+        if left:
+            await self._send_all(activation, left)
 
     async def outbox_empty(self, activation: str) -> bool:
         """Whether nothing is left to send."""
@@ -209,12 +221,11 @@ class Ledger:
         }
         return Row(partition=keys.shard(activation), key=key, values={**values, "activation": activation})
 
-    async def _send_all(self, activation: str, outs: Sequence[Row]) -> bool:
+    async def _send_all(self, activation: str, outs: Sequence[Row]) -> None:
         """Send each row's effect; rows whose effect left are deleted. What can't leave now, the sweep sends."""
         left = [out for out in outs if await self._sent(activation, out)]
         if left:
             await self._forget(activation, left)
-        return len(left) == len(outs)
 
     async def _sent(self, activation: str, out: Row) -> bool:
         values = out.values

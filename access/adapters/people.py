@@ -42,13 +42,15 @@ class LinkedPeople:
             return None
         found: dict[str, Account] = {}
         contact: str | None = None
+        followed: set[str] = set()
         open_accounts = [first]
         while open_accounts:
             one = open_accounts.pop(0)
             if one.id in found:
                 continue
             found[one.id] = one
-            if one.employee_id:
+            if one.employee_id and one.employee_id not in followed:
+                followed.add(one.employee_id)
                 open_accounts += await self._directory.linked_accounts(one.employee_id)
             listed = await self._links.person_links(one.id)
             if listed is not None:

@@ -1,0 +1,1 @@
+"""The main job, played on the local tenant and printed while it happens: ``make demo``."""

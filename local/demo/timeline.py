@@ -1,0 +1,71 @@
+"""What the demo prints: a line for each thing that happened, with when, and whether it was as it should be."""
+
+import asyncio
+import time
+from collections.abc import Awaitable, Callable
+from dataclasses import dataclass, field
+
+from rich.console import Console
+from rich.table import Table
+
+_TICK = 0.2
+
+
+@dataclass(slots=True)
+class Step:
+    """One line of the summary: ``seconds`` is how long it took."""
+
+    title: str
+    true: bool
+    seconds: float
+
+
+@dataclass(slots=True)
+class Timeline:
+    """Prints and remembers. A step that isn't true makes the whole demo fail, and the demo goes on to show the rest."""
+
+    console: Console
+    began: float = field(default_factory=time.monotonic)
+    steps: list[Step] = field(default_factory=list)
+
+    def chapter(self, title: str) -> None:
+        """Begin a part of the story."""
+        self.console.print(f"\n[bold]{title}[/bold]")
+
+    def say(self, text: str) -> None:
+        """Print something that happened, beneath a step."""
+        self.console.print(f"           [dim]{text}[/dim]", highlight=False)
+
+    async def step(self, title: str, is_true: Callable[[], Awaitable[bool]], *, within: float) -> bool:
+        """Wait until something is true, at most ``within`` seconds, and print whether it became so."""
+        started = time.monotonic()
+        true = await is_true()
+        while not true and time.monotonic() < started + within:
+            await asyncio.sleep(_TICK)
+            true = await is_true()
+        self._print(Step(title, true, time.monotonic() - started))
+        return true
+
+    def fact(self, title: str, *, true: bool) -> bool:
+        """Print something that is so now, or is not."""
+        self._print(Step(title, true, 0.0))
+        return true
+
+    def _print(self, step: Step) -> None:
+        self.steps.append(step)
+        mark = "[green]\u2713[/green]" if step.true else "[red]\u2717 NOT TRUE[/red]"
+        at = time.monotonic() - self.began
+        self.console.print(f"  {at:6.1f} s {mark} {step.title}", highlight=False)
+
+    def summary(self, figures: dict[str, str]) -> bool:
+        """Print what happened and how long each step took; whether every step was true."""
+        table = Table(box=None, pad_edge=False, show_header=True, header_style="bold")
+        for heading in ("What happened", "Took", "True"):
+            table.add_column(heading, justify="left" if heading == "What happened" else "right")
+        for step in self.steps:
+            table.add_row(step.title, f"{step.seconds:.1f} s", "yes" if step.true else "[red]NO[/red]")
+        self.chapter("Summary")
+        self.console.print(table)
+        for name, value in figures.items():
+            self.console.print(f"  {name}: [bold]{value}[/bold]", highlight=False)
+        return all(step.true for step in self.steps)

@@ -11,7 +11,7 @@ import typer
 from access.lifecycle import Work, asks_for, is_busy, is_final
 from access.model import Activation
 from hourglass.outside import Outside
-from hourglass.printing import console, print_json, table
+from hourglass.printing import console, print_json, print_table, table
 from hourglass.record import Records
 from hourglass.saying import instant, left, shown
 
@@ -82,7 +82,7 @@ def _print(activations: Sequence[Activation], now: datetime) -> None:
             each.id[:SHORT_ID],
             style=_style(each, now),
         )
-    out.print(rows)
+    print_table(rows)
     held = sum(asks_for(each.state) in {Work.END, Work.REMOVAL} for each in activations)
     overdue = sum(is_overdue(each, now) for each in activations)
     out.print(f"{held} held, {overdue} overdue, {len(activations)} in all.", style="bold red" if overdue else "dim")

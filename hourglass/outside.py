@@ -11,7 +11,7 @@ from contextlib import AbstractAsyncContextManager, asynccontextmanager, context
 from datetime import datetime
 from functools import cached_property
 from pathlib import Path
-from typing import Protocol
+from typing import Any, Protocol
 
 from access.adapters.clock import SystemClock
 from access.adapters.settings import Settings, read
@@ -27,6 +27,10 @@ _NOT_NEEDED = {
     "CARD_CLIENT_ID": "unused",
 }
 """Settings of the app that the command doesn't use: a laptop needn't hold the keys of cards."""
+
+
+_RETRIES: Mapping[str, Any] = {"retry_total": 2, "retry_backoff_factor": 0.2}
+"""A person waits: what isn't there is said within seconds."""
 
 
 class Outside(Protocol):
@@ -84,32 +88,33 @@ class Tenant:
     @asynccontextmanager
     async def tables(self) -> AsyncIterator[Tables]:
         """Open the ledger's tables."""
+        settings = self._settings
         from azure.data.tables.aio import TableServiceClient  # noqa: PLC0415 - the SDKs are slow to import
 
         from access.adapters.azure_tables import AzureTables  # noqa: PLC0415 - the SDKs are slow to import
-        from access.adapters.build import build_credential  # noqa: PLC0415 - the SDKs are slow to import
 
-        settings = self._settings
         with _translated("the ledger's tables"):
             if settings.ledger_connection:
-                async with TableServiceClient.from_connection_string(settings.ledger_connection) as service:
+                async with TableServiceClient.from_connection_string(settings.ledger_connection, **_RETRIES) as service:
                     yield AzureTables(service)
                 return
+            from access.adapters.build import build_credential  # noqa: PLC0415 - the SDKs are slow to import
+
             endpoint = f"https://{settings.ledger_account}.table.{settings.storage_suffix}"
             async with (
                 build_credential(settings) as credential,
-                TableServiceClient(endpoint, credential=credential) as service,
+                TableServiceClient(endpoint, credential=credential, **_RETRIES) as service,
             ):
                 yield AzureTables(service)
 
     @asynccontextmanager
     async def directory(self) -> AsyncIterator[Names]:
         """Open the directory."""
+        settings = self._settings
         from access.adapters.build import build_credential  # noqa: PLC0415 - the SDKs are slow to import
         from access.adapters.directory import GraphDirectory  # noqa: PLC0415 - the SDKs are slow to import
         from access.adapters.graph import Graph  # noqa: PLC0415 - the SDKs are slow to import
 
-        settings = self._settings
         with _translated("the directory"):
             async with build_credential(settings) as credential:
                 graph = Graph(settings.graph, credential, self._clock, call_limit=settings.timing.call_limit)
@@ -117,10 +122,10 @@ class Tenant:
 
     def send(self, queue: str, body: bytes, *, message_id: str) -> None:
         """Put exactly these bytes on a queue, as a flow's "Send message" action does."""
+        settings = self._settings
         from azure.identity import DefaultAzureCredential  # noqa: PLC0415 - the SDKs are slow to import
         from azure.servicebus import ServiceBusClient, ServiceBusMessage  # noqa: PLC0415 - the SDKs are slow to import
 
-        settings = self._settings
         with _translated("Service Bus"):
             if settings.bus_connection:
                 client = ServiceBusClient.from_connection_string(settings.bus_connection, retry_total=1)

@@ -39,6 +39,18 @@ def fields(*pairs: tuple[str, object]) -> Table:
     return made
 
 
+def print_table(made: Table) -> None:
+    """Print a table; in a pipe without the blanks that fill its cells, which nobody sees but every script trips over."""
+    out = console()
+    if out.is_terminal:
+        out.print(made)
+        return
+    with out.capture() as captured:
+        out.print(made)
+    for line in captured.get().splitlines():
+        out.print(line.rstrip(), soft_wrap=True)
+
+
 def print_json(value: Any) -> None:
     """Print a value as JSON for scripts: whole, never folded."""
     console().print(json.dumps(value, default=plain, indent=2, ensure_ascii=False), soft_wrap=True)

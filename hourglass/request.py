@@ -12,7 +12,7 @@ from access.errors import Unusable
 from access.model import Door
 from access.wire import Envelope, read_body, read_duration, read_request
 from hourglass.outside import Outside
-from hourglass.printing import console, error_console, fields
+from hourglass.printing import console, error_console, fields, print_table
 from hourglass.stopping import ExitCode, Stop
 
 QUEUE = "activation-requests"
@@ -102,11 +102,11 @@ def _say(body: bytes, message_id: str, outside: Outside) -> None:
         envelope = Envelope(queue=QUEUE, message_id=message_id)
         command = read_request(content, envelope, door=Door.FLOW, repairs=repairs)
     except Unusable as unusable:
-        out.print(fields(("message", message_id)))
+        print_table(fields(("message", message_id)))
         error_console().print(f"It will be set aside: {unusable.what} ({unusable.code}).", soft_wrap=True)
         return
     if command.validate_only:
-        out.print(fields(("message", message_id)))
+        print_table(fields(("message", message_id)))
         out.print("Nothing will be given; the answer goes to the requester by mail.")
         return
     activation = ids.activation_id(
@@ -116,5 +116,5 @@ def _say(body: bytes, message_id: str, outside: Outside) -> None:
         source=command.source,
         request=command.request_id,
     )
-    out.print(fields(("message", message_id), ("activation", activation)))
+    print_table(fields(("message", message_id), ("activation", activation)))
     out.print(f"See what comes of it: hourglass show {activation} --wait", soft_wrap=True)

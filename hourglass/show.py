@@ -8,13 +8,15 @@ from typing import Annotated, Any
 
 import typer
 from rich.console import Console
+from rich.table import Table
 from rich.text import Text
 
+from access.expiry import ALARM_ROW, NOW_ROW, RETRY_ROW
 from access.lifecycle import is_busy
 from access.model import Activation, Door
 from access.policy import spoken
 from hourglass.outside import Outside
-from hourglass.printing import console, fields, print_json, table
+from hourglass.printing import console, fields, print_json, print_table, table
 from hourglass.record import Record, Records
 from hourglass.saying import instant, left, shown
 from hourglass.stopping import ExitCode, Stop
@@ -22,6 +24,9 @@ from hourglass.stopping import ExitCode, Stop
 ID_LENGTH = 32
 SHORTEST = 4
 POLL_SECONDS = 1.0
+
+_ROWS = {NOW_ROW: "look", ALARM_ROW: "alarm", RETRY_ROW: "retry"}
+"""What a due row is for, in a word."""
 
 
 def show(
@@ -85,7 +90,13 @@ def _print(record: Record, now: datetime) -> None:
     heading = Text(f"{shown(activation.role_name or activation.role)} for {shown(activation.principal_name)}: ")
     heading.append(str(activation.state), style="bold")
     out.print(heading)
-    out.print(_facts(activation, now))
+    print_table(_facts(activation, now))
+    if activation.unmet:
+        rows = table("Unmet demand", "What to do")
+        for demand in activation.unmet:
+            rows.add_row(Text(shown(demand.what)).append(f"\n{demand.code}", style="dim"), shown(demand.remedy))
+        out.print()
+        print_table(rows)
     _print_events(out, record)
     if record.asked:
         rows = table("Asked", "Address", "Card", "When (UTC)")
@@ -94,19 +105,18 @@ def _print(record: Record, now: datetime) -> None:
                 shown(asked.name), shown(asked.address), "yes" if asked.card else "no", instant(asked.asked_at)
             )
         out.print()
-        out.print(rows)
+        print_table(rows)
     out.print()
-    out.print(_around(record, now))
+    print_table(_around(record, now))
 
 
-def _facts(activation: Activation, now: datetime) -> Any:
+def _facts(activation: Activation, now: datetime) -> Table:
     proven = "" if activation.door is Door.SIGNED_IN else " (who asked is not proven)"
     through = f", through {activation.through}{proven}" if activation.through else proven
     ticket = activation.ticket
     decided = ""
     if activation.decided_at:
         decided = f"{activation.decision} by {activation.decided_by_name} at {instant(activation.decided_at)}"
-    unmet = [(str(demand.code), f"{demand.what} {demand.remedy}") for demand in activation.unmet]
     return fields(
         ("id", activation.id),
         ("asked by", f"{activation.requester_name or activation.requester}{through}"),
@@ -120,7 +130,6 @@ def _facts(activation: Activation, now: datetime) -> Any:
         ("decision", decided),
         ("note", activation.decision_note),
         ("cause", activation.cause or ""),
-        *unmet,
     )
 
 
@@ -133,15 +142,16 @@ def _print_events(out: Console, record: Record) -> None:
     rows = table("When (UTC)", "What", "Who")
     for event in record.events:
         what = Text(event.event)
-        if details := _details(event.details):
+        if details := _details(event.details, names):
             what.append(f"\n{details}", style="dim")
         rows.add_row(instant(event.at), what, shown(names.get(event.by, event.by)))
     out.print()
-    out.print(rows)
+    print_table(rows)
     if record.chain_broken:
         out.print(f"THE CHAIN OF EVENTS IS BROKEN: {record.chain_broken}.", style="bold red")
     else:
-        out.print(f"The chain of {len(record.events)} events holds.", style="dim")
+        count = len(record.events)
+        out.print(f"The chain of {count} event{'' if count == 1 else 's'} holds.", style="dim")
 
 
 def _names(record: Record) -> Mapping[str, str]:
@@ -155,20 +165,22 @@ def _names(record: Record) -> Mapping[str, str]:
     }
 
 
-def _details(details: Mapping[str, Any]) -> str:
+def _details(details: Mapping[str, Any], names: Mapping[str, str]) -> str:
+    """Return the details that say something; accounts by their names, where those are on record."""
+
+    def said(value: Any) -> str:
+        return shown(", ".join(map(said, value)) if isinstance(value, list) else names.get(str(value), str(value)))
+
     told = ((key, value) for key, value in details.items() if value not in (None, "", [], {}, False))
-    return "; ".join(f"{key}: {shown(_listed(value))}" for key, value in told)
+    return "; ".join(f"{key}: {said(value)}" for key, value in told)
 
 
-def _listed(value: Any) -> Any:
-    return ", ".join(str(each) for each in value) if isinstance(value, list) else value
-
-
-def _around(record: Record, now: datetime) -> Any:
+def _around(record: Record, now: datetime) -> Table:
     """What the machinery knows: for ops, and for nobody else."""
     outbox = ", ".join(f"{row.key} to {row.queue}" for row in record.outbox) or "empty: everything has left"
     due = "\n".join(
-        f"{row.kind} at {instant(row.at)} UTC ({left(row.at, now)})" + (f", {row.tries} tries" if row.tries else "")
+        f"{_ROWS.get(row.kind, row.kind)} at {instant(row.at)} UTC ({left(row.at, now)})"
+        + (f", {row.tries} tries" if row.tries else "")
         for row in sorted(record.due, key=lambda row: row.at)
     )
     hold, held = record.hold, "none: the directory was not asked"

@@ -139,6 +139,8 @@ class _Reader:
                 continue
             self._placed.keys[own] = _place(event.start_mark)
             found[key] = self._value(next(self._events), own, depth + 1)
+            if found[key] is None:  # the parser places what isn't there at the next thing that is
+                self._placed.values[own] = self._placed.keys[own]
         return found
 
     def _sequence(self, path: Path, depth: int) -> list[Any]:

@@ -1,26 +1,25 @@
 """The command on a tenant in memory: the people and groups of examples/tenant.json, tables that forget."""
 
 import json
-from collections.abc import AsyncIterator, Callable, Mapping
+from collections.abc import AsyncIterator, Awaitable, Callable
 from contextlib import asynccontextmanager
-from datetime import UTC, datetime, timedelta
+from datetime import datetime, timedelta
 from pathlib import Path
 from typing import Any
 
 import pytest
 from typer.testing import CliRunner, Result
 
-from access.adapters.ledger import Ledger
 from access.adapters.tables import Tables
 from access.errors import TryAgain
-from access.model import Account, Timing
+from access.model import Account
 from hourglass.cli import app
 from hourglass.roles_file.names import Names
-from tests.fakes.tables import FakeTables
+from tests.fakes.clock import ARBITRARY_MORNING
+from tests.fakes.tenant import TENANT, FakeTenant
 
 EXAMPLES = Path(__file__).parents[2] / "examples"
-NOW = datetime(2026, 1, 5, 9, 0, tzinfo=UTC)
-TENANT = "c0470500-0000-4000-8000-000000000001"
+NOW = ARBITRARY_MORNING
 
 
 class FakeDirectory:
@@ -62,19 +61,19 @@ class FakeDirectory:
 class FakeOutside:
     """Implements ``Outside`` in memory. ``sent`` is what was put on queues; ``meanwhile`` is what happens in a pause."""
 
-    def __init__(self) -> None:
-        self.rows = FakeTables()
+    def __init__(self, tenant: FakeTenant) -> None:
+        self.rows = tenant.tables
         self.people = FakeDirectory()
         self.sent: list[tuple[str, bytes, str]] = []
-        self.meanwhile: list[Callable[[], Any]] = []
-        self.clock = NOW
+        self.meanwhile: list[Callable[[], Awaitable[Any]]] = []
+        self._clock = tenant.clock
 
     @property
     def tenant(self) -> str:
         return TENANT
 
     def now(self) -> datetime:
-        return self.clock
+        return self._clock.now()
 
     @asynccontextmanager
     async def tables(self) -> AsyncIterator[Tables]:
@@ -87,55 +86,19 @@ class FakeOutside:
     def send(self, queue: str, body: bytes, *, message_id: str) -> None:
         self.sent.append((queue, body, message_id))
 
+    def tick(self) -> None:
+        """Let a second pass."""
+        self._clock.advance(timedelta(seconds=1))
+
     async def pause(self, seconds: float) -> None:
-        self.clock += timedelta(seconds=seconds)
+        self._clock.advance(timedelta(seconds=seconds))
         if self.meanwhile:
             await self.meanwhile.pop(0)()
 
 
-class SilentBus:
-    """Takes every message and delivers none."""
-
-    is_down = False
-
-    async def send(
-        self,
-        queue: str,
-        body: Mapping[str, object],
-        *,
-        message_id: str,
-        correlation_id: str,
-        at: datetime | None = None,
-    ) -> None:
-        if self.is_down:
-            raise TryAgain(f"the queue {queue}", after=timedelta(seconds=5), fault=True)
-
-    async def send_again(
-        self,
-        queue: str,
-        raw: bytes,
-        *,
-        properties: Mapping[str, str],
-        message_id: str,
-        correlation_id: str,
-        at: datetime,
-    ) -> None:
-        raise AssertionError("the command sends nothing again")
-
-
 @pytest.fixture
-def outside() -> FakeOutside:
-    return FakeOutside()
-
-
-@pytest.fixture
-def bus() -> SilentBus:
-    return SilentBus()
-
-
-@pytest.fixture
-def ledger(outside: FakeOutside, bus: SilentBus) -> Ledger:
-    return Ledger(outside.rows, bus, Timing())
+def outside(tenant: FakeTenant) -> FakeOutside:
+    return FakeOutside(tenant)
 
 
 Run = Callable[..., Result]

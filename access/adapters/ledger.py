@@ -262,11 +262,14 @@ class Ledger:
             await self._tables.write("byprincipal", [Put(listed)])
 
     async def _forget(self, activation: str, sent: Sequence[Row]) -> None:
+        """Delete the rows of effects that left; one that stays is sent again, as the same message."""
+        deletes = [Delete(activation, row.key) for row in sent]
         try:
-            await self._tables.write("activations", [Delete(activation, row.key) for row in sent])
-        except Conflict:
-            for row in sent:
-                await self._tables.write("activations", [Delete(activation, row.key)])
+            try:
+                await self._tables.write("activations", deletes)
+            except Conflict:  # somebody else has deleted some of them
+                for delete in deletes:
+                    await self._tables.write("activations", [delete])
         except TryAgain as fault:
             log.warning("outbox.kept", extra={"activation_id": activation, "what": fault.what})
 

@@ -1,12 +1,16 @@
-"""Three activations on one hold, in every order: late workers, stale reads, calls that land after they timed out.
+"""Several activations on one hold, in every order: late workers, stale reads, calls that land after they timed out.
 
 The workers here do what the use cases do with the pure decisions, one conditional write at a time; Hypothesis chooses who
 goes next, who is frozen between a write and its call, and what the directory answers.
 """
 
+from collections.abc import Callable
 from dataclasses import dataclass
 from datetime import datetime, timedelta
+from functools import partial
+from random import Random
 
+import pytest
 from hypothesis import settings
 from hypothesis import strategies as st
 from hypothesis.stateful import (
@@ -24,11 +28,10 @@ from tests.access.contoso import DAY, FREE, NOW, TIMING, WINDOW
 from tests.access.slow_directory import SlowDirectory
 
 ACTIVATIONS = ("first", "second", "third")
-WHO = st.sampled_from(ACTIVATIONS)
-LAGS = st.sampled_from([timedelta(), timedelta(seconds=45), WINDOW - timedelta(seconds=1)])
-SPANS = st.sampled_from([timedelta(seconds=seconds) for seconds in (1, 5, 30, 71, 121, 300)])
-LATE = st.sampled_from([timedelta(seconds=1), timedelta(seconds=30), TIMING.tail])
-ANSWERS = st.sampled_from(["done", "answer lost", "lands late", "never arrives", "says no"])
+LAGS = (timedelta(), timedelta(seconds=45), WINDOW - timedelta(seconds=1))
+SPANS = tuple(timedelta(seconds=seconds) for seconds in (1, 5, 30, 71, 121, 300))
+LATE = (timedelta(seconds=1), timedelta(seconds=30), TIMING.tail)
+ANSWERS = ("done", "answer lost", "lands late", "never arrives", "says no")
 
 
 @dataclass(frozen=True)
@@ -57,7 +60,7 @@ class Holds(RuleBasedStateMachine):
 
     # Time, other people, and what the record says of the activations
 
-    @rule(span=SPANS)
+    @rule(span=st.sampled_from(SPANS))
     def time_passes(self, span: timedelta) -> None:
         until = self.now + span
         while landing := self.directory.next_landing(until):
@@ -66,7 +69,7 @@ class Holds(RuleBasedStateMachine):
             self.note_changes()
         self.now = until
 
-    @rule(who=WHO)
+    @rule(who=st.sampled_from(ACTIVATIONS))
     def it_is_to_end(self, who: str) -> None:
         if self.state[who] == "provisioning":
             self.state[who] = "ending"
@@ -81,7 +84,12 @@ class Holds(RuleBasedStateMachine):
 
     # Giving
 
-    @rule(who=WHO, answer=ANSWERS, late=LATE, lag=LAGS)
+    @rule(
+        who=st.sampled_from(ACTIVATIONS),
+        answer=st.sampled_from(ANSWERS),
+        late=st.sampled_from(LATE),
+        lag=st.sampled_from(LAGS),
+    )
     def somebody_gives(self, who: str, answer: str, late: timedelta, lag: timedelta) -> None:
         """All steps of giving in one go: the usual case, and the way into the deep ones."""
         self.somebody_claims(who)
@@ -92,7 +100,7 @@ class Holds(RuleBasedStateMachine):
         if self.asks:
             self.an_ask_goes_out(answer, late)
 
-    @rule(who=WHO)
+    @rule(who=st.sampled_from(ACTIVATIONS))
     def somebody_claims(self, who: str) -> None:
         """Also a worker who read ``provisioning`` long ago, and wakes up now."""
         before = self.row
@@ -106,14 +114,14 @@ class Holds(RuleBasedStateMachine):
         self.write(verdict.hold)
 
     @precondition(lambda self: self.row.phase is Phase.HELD)
-    @rule(lag=LAGS)
+    @rule(lag=st.sampled_from(LAGS))
     def somebody_settles_what_was_before(self, lag: timedelta) -> None:
         verdict = holding.settle_before(self.row, self.look(lag), read_began=self.now, timing=TIMING)
         if isinstance(verdict, Write):
             self.write(verdict.hold)
 
     @precondition(lambda self: self.row.phase is Phase.HELD and self.row.before is Before.NO)
-    @rule(who=WHO)
+    @rule(who=st.sampled_from(ACTIVATIONS))
     def somebody_is_about_to_ask(self, who: str) -> None:
         if who not in self.row.live:
             return
@@ -122,7 +130,7 @@ class Holds(RuleBasedStateMachine):
             self.asks.append(Call(who, self.version, self.row, self.now + TIMING.call_limit))
 
     @precondition(lambda self: self.asks)
-    @rule(answer=ANSWERS, late=LATE)
+    @rule(answer=st.sampled_from(ANSWERS), late=st.sampled_from(LATE))
     def an_ask_goes_out(self, answer: str, late: timedelta) -> None:
         call = self.asks.pop(0)
         if self.now > call.sent_by:
@@ -141,7 +149,7 @@ class Holds(RuleBasedStateMachine):
         self.carry_out(answer, held=True, late=late)
 
     @precondition(lambda self: self.row.phase is Phase.HELD and self.row.before is Before.YES)
-    @rule(lag=LAGS)
+    @rule(lag=st.sampled_from(LAGS))
     def a_read_contradicts_held_before(self, lag: timedelta) -> None:
         if self.look(lag) is not Presence.HELD:
             self.surely_theirs = False
@@ -149,7 +157,12 @@ class Holds(RuleBasedStateMachine):
 
     # Ending
 
-    @rule(who=WHO, answer=ANSWERS, late=LATE, lag=LAGS)
+    @rule(
+        who=st.sampled_from(ACTIVATIONS),
+        answer=st.sampled_from(ANSWERS),
+        late=st.sampled_from(LATE),
+        lag=st.sampled_from(LAGS),
+    )
     def somebody_takes_it_back(self, who: str, answer: str, late: timedelta, lag: timedelta) -> None:
         """All steps of ending in one go."""
         self.it_is_to_end(who)
@@ -161,7 +174,7 @@ class Holds(RuleBasedStateMachine):
         if self.row.phase is Phase.REMOVING and self.removal_answered:
             self.somebody_looks_for_the_proof(lag)
 
-    @rule(who=WHO)
+    @rule(who=st.sampled_from(ACTIVATIONS))
     def somebody_lets_go(self, who: str) -> None:
         if self.state[who] != "ending":
             return
@@ -191,7 +204,7 @@ class Holds(RuleBasedStateMachine):
         self.removals.append(Call(self.row.by or "", self.version, self.row, self.now + TIMING.call_limit))
 
     @precondition(lambda self: self.removals)
-    @rule(answer=ANSWERS, late=LATE, lag=LAGS)
+    @rule(answer=st.sampled_from(ANSWERS), late=st.sampled_from(LATE), lag=st.sampled_from(LAGS))
     def a_removal_goes_out(self, answer: str, late: timedelta, lag: timedelta) -> None:
         call = self.removals.pop(0)
         if self.now > call.sent_by:
@@ -206,7 +219,7 @@ class Holds(RuleBasedStateMachine):
                     self.write(holding.answered(self.row, at=self.now))
 
     @precondition(lambda self: self.row.phase is Phase.REMOVING and self.removal_answered)
-    @rule(lag=LAGS)
+    @rule(lag=st.sampled_from(LAGS))
     def somebody_looks_for_the_proof(self, lag: timedelta) -> None:
         before, presence = self.row, self.look(lag)
         verdict = holding.prove(before, presence, read_began=self.now, timing=TIMING)
@@ -239,11 +252,11 @@ class Holds(RuleBasedStateMachine):
             return
         self.asks.clear()
         self.removals.clear()
-        for who in ACTIVATIONS:
+        for who in self.state:
             self.it_is_to_end(who)
         for _ in range(12):
             self.time_passes(timedelta(minutes=5))
-            for who in ACTIVATIONS:
+            for who in self.state:
                 self.somebody_lets_go(who)
             if self.row.phase is Phase.REMOVING:
                 self.somebody_is_about_to_remove()
@@ -287,3 +300,46 @@ def test_whatever_the_order_of_steps_we_take_away_all_that_we_gave_and_nothing_e
         Holds,
         settings=settings(max_examples=200, stateful_step_count=30, deadline=None, derandomize=True),
     )
+
+
+def walk(chance: Random) -> None:
+    """Take a hundred steps by chance alone; who has ended makes way for the next: so the row lives again and again."""
+    holds, current = Holds(), list(ACTIVATIONS[: chance.choice((2, 3))])
+    holds.begin(held_before=chance.random() < 0.1)
+    for number in range(100):
+        for place, name in enumerate(current):
+            if holds.state[name] == "ended" and chance.random() < 0.5:
+                current[place] = f"number-{number}-{place}"
+                holds.state[current[place]] = "provisioning"
+        who, answer, late = chance.choice(current), chance.choice(ANSWERS), chance.choice(LATE)
+        lag, span, phase = chance.choice(LAGS), chance.choice(SPANS), holds.row.phase
+        steps: list[Callable[[], None]] = [
+            partial(holds.time_passes, span),
+            partial(holds.somebody_gives, who, answer, late, lag),
+            partial(holds.somebody_takes_it_back, who, answer, late, lag),
+            partial(holds.somebody_claims, who),
+            partial(holds.somebody_lets_go, who),
+        ]
+        if phase is Phase.HELD:
+            steps.append(partial(holds.somebody_settles_what_was_before, lag))
+        if phase is Phase.HELD and holds.row.before is Before.NO:
+            steps.append(partial(holds.somebody_is_about_to_ask, who))
+        if holds.asks:
+            steps.append(partial(holds.an_ask_goes_out, answer, late))
+        if phase is Phase.REMOVING:
+            steps.append(holds.somebody_is_about_to_remove)
+        if phase is Phase.REMOVING and holds.removal_answered:
+            steps.append(partial(holds.somebody_looks_for_the_proof, lag))
+        if holds.removals:
+            steps.append(partial(holds.a_removal_goes_out, answer, late, lag))
+        chance.choice(steps)()
+        holds.nothing_but_a_free_row_is_without_a_purpose()
+        holds.what_is_surely_theirs_stays()
+    holds.teardown()
+
+
+@pytest.mark.parametrize("seed", range(10))
+def test_so_it_is_in_long_histories_where_the_row_lives_again_and_again(seed: int) -> None:
+    chance = Random(seed)
+    for _ in range(100):
+        walk(chance)

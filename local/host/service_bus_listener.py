@@ -59,8 +59,7 @@ class ServiceBusListener:
         trigger = function.trigger
         self._many = trigger.text("cardinality").lower() == "many"
         self._binary = trigger.text("dataType").lower() == "binary"
-        self._at_once = 1 if self._many else options.max_concurrent_calls
-        self._free = self._at_once
+        self._free = 1 if self._many else options.max_concurrent_calls
         self._slot_freed = asyncio.Event()
         self._stopping = asyncio.Event()
         self._deliveries: set[asyncio.Task[None]] = set()
@@ -103,15 +102,15 @@ class ServiceBusListener:
             await asyncio.wait(self._deliveries)
 
     async def _receive_once(self) -> None:
-        if self._connection is None or self._connection.broken:
-            await self._disconnect()
-            self._connection = self._connect()
-        connection = self._connection
         while not self._free:
             self._slot_freed.clear()
             await self._slot_freed.wait()
             if self._stopping.is_set():
                 return
+        if self._connection is None or self._connection.broken:
+            await self._disconnect()
+            self._connection = self._connect()
+        connection = self._connection
         # One at a time: asked for more, the SDK waits 0.2 s for company before it hands over the first.
         wanted = self._options.max_batch_size if self._many else 1
         messages = await connection.receiver.receive_messages(wanted, max_wait_time=_WAIT_FOR_MESSAGES)

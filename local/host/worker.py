@@ -20,7 +20,7 @@ import azure_functions_runtime as library
 from local.host.errors import AppRefused, FunctionFailed
 from local.host.functions import Function
 from local.host.log import in_invocation
-from local.host.rpc import PROTOS, Message, ParameterBinding, StatusResult, TypedData, request
+from local.host.rpc import Message, ParameterBinding, StatusResult, TypedData, request
 
 
 @dataclass(frozen=True, slots=True)
@@ -111,6 +111,3 @@ class Worker:
     def stop(self) -> None:
         """Stop the worker's loop; what still runs in it is dropped."""
         self._loop.call_soon_threadsafe(self._loop.stop)
-
-
-__all__ = ["PROTOS", "Outcome", "Worker"]

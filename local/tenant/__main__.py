@@ -2,6 +2,7 @@
 
 import argparse
 import asyncio
+import contextlib
 import json
 import os
 import shlex
@@ -150,8 +151,10 @@ def _short(log: str) -> str:
 
 
 def _write(text: str) -> None:
-    sys.stdout.write(text + "\n")
-    sys.stdout.flush()
+    # Whoever read along may have left: the tenant still stops in order.
+    with contextlib.suppress(BrokenPipeError):
+        sys.stdout.write(text + "\n")
+        sys.stdout.flush()
 
 
 def _parse(arguments: list[str] | None) -> argparse.Namespace:

@@ -1,0 +1,136 @@
+"""The documents say what the command does: examples are its output, tables are made from the schema."""
+
+import asyncio
+import re
+from collections.abc import Iterator
+from pathlib import Path
+from typing import Any
+
+import pytest
+from jsonschema import Draft202012Validator
+
+from hourglass.roles_file import placed_yaml, reference, shape
+from tests.fakes.tenant import FakeTenant
+from tests.hourglass.conftest import EXAMPLES, Run
+
+DOCUMENTS = Path(__file__).parents[2] / "docs"
+COMMAND = (DOCUMENTS / "command.md").read_text()
+WRONG = """\
+version: 1
+roles:
+  backup-operators:
+    name: Backup Operators
+    gives: {group: Backup Operators}
+    maximum: 8 hours
+    approvel: {}
+"""
+
+
+def example_of(command: str) -> tuple[str, str]:
+    """The line that is typed in the example of a command, and what follows it."""
+    found = re.search(rf"```console\n\$ (hourglass {command}[^\n]*)\n(.*?)```", COMMAND, re.DOTALL)
+    assert found, f"no example of {command}"
+    return found[1], found[2]
+
+
+async def _ask(tenant: FakeTenant) -> None:
+    await tenant.open()
+    tenant.ask(flow="Ask for access")
+    await tenant.run()
+
+
+def test_the_example_of_request_is_its_output(run: Run) -> None:
+    _, output = example_of("request")
+
+    result = run(
+        *("request", "--role", "backup-operators", "--requester", "ada@contoso.example"),
+        *("--principal", "ada.admin@contoso.example", "--for", "PT2H"),
+        *("--justification", "Restore the finance share", "--request-id", "run-1"),
+    )
+
+    assert result.stdout == output
+
+
+@pytest.mark.parametrize("command", ["show", "list"])
+def test_the_example_of_a_reading_command_is_its_output(tenant: FakeTenant, run: Run, command: str) -> None:
+    asyncio.run(_ask(tenant))
+    typed, output = example_of(command)
+
+    result = run(*typed.split()[1:])
+
+    assert result.stdout == output
+
+
+def test_the_example_of_apply_is_its_output(run: Run, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.chdir(EXAMPLES.parent)
+    typed, output = example_of("apply --direct --dry-run")
+
+    result = run(*typed.split()[1:])
+
+    assert result.stdout == output
+
+
+def test_the_example_of_a_wrong_file_is_its_output(run: Run, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    (tmp_path / "wrong.yaml").write_text(WRONG)
+    monkeypatch.chdir(tmp_path)
+    typed, output = example_of("apply --direct wrong")
+
+    result = run(*typed.split()[1:])
+
+    assert result.stderr == output
+
+
+def test_every_option_is_explained(run: Run) -> None:
+    for command in ("request", "show", "list", "apply"):
+        options = set(re.findall(r"^ +(--[a-z-]+)", run(command, "--help").stdout, re.MULTILINE)) - {"--help"}
+        assert options
+        assert [option for option in sorted(options) if option not in COMMAND] == []
+
+
+def test_the_table_of_settings_is_made_from_the_schema() -> None:
+    page = reference.PAGE.read_text()
+
+    assert reference.renewed(page) == page
+
+
+def test_every_key_of_the_schema_is_in_the_table() -> None:
+    table = reference.table()
+
+    assert [key for key in _keys(shape.schema()) if f"{key}`" not in table] == []
+
+
+def test_the_schema_is_a_schema_with_an_id_and_a_description_for_everything() -> None:
+    schema = shape.schema()
+
+    Draft202012Validator.check_schema(schema)
+    assert schema["$schema"] == "https://json-schema.org/draft/2020-12/schema"
+    assert schema["$id"] == "https://hourglass.contoso.example/schemas/roles.schema.json"
+    assert [field for field, _, meaning in reference.rows() if not meaning.endswith((".", ")."))] == []
+
+
+def test_every_mapping_of_the_schema_refuses_unknown_keys() -> None:
+    mappings = [each for each in _parts(shape.schema()) if "properties" in each]
+
+    assert all(each["additionalProperties"] is False for each in mappings)
+
+
+def test_the_example_names_the_schema_in_its_first_line_and_fits_it() -> None:
+    raw = (EXAMPLES / "roles.yaml").read_bytes()
+
+    assert raw.startswith(b"# yaml-language-server: $schema=../docs/schemas/roles.schema.json\n")
+    assert (EXAMPLES / "../docs/schemas/roles.schema.json").resolve() == shape.SCHEMA_FILE.resolve()
+    assert shape.check(placed_yaml.read(raw)) == []
+
+
+def _parts(value: Any) -> Iterator[dict[str, Any]]:
+    if isinstance(value, dict):
+        yield value
+        for inner in value.values():
+            yield from _parts(inner)
+    elif isinstance(value, list):
+        for inner in value:
+            yield from _parts(inner)
+
+
+def _keys(schema: Any) -> set[str]:
+    return {key for part in _parts(schema) if isinstance(part.get("properties"), dict) for key in part["properties"]}

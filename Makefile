@@ -38,3 +38,50 @@ lint: .venv/.ready ## format, lint, types, import contracts
 	.venv/bin/ruff check .
 	.venv/bin/mypy
 	.venv/bin/lint-imports
+
+.PHONY: check
+check: lint ## the fast checks: lint, and every test that needs no socket; under a minute
+	.venv/bin/pytest -q -m "not real and not browser"
+
+.PHONY: test
+test: setup requirements-fresh chromium lint ## everything, with the real parts over sockets
+	.venv/bin/pytest -q --cov --cov-report=term-missing:skip-covered --cov-fail-under=$(COVERAGE)
+
+# A floor on rules, use cases and adapters together; the rules alone are held to 100 % by tests/access/test_coverage.py.
+COVERAGE := 90
+
+.PHONY: demo
+demo: setup compiled ## play the main job on a tenant of its own; KEEP=1 leaves it running
+	@$(RUN) -m local.demo $(if $(KEEP),--keep,)
+
+.PHONY: up
+up: setup compiled ## the local tenant stays up, for playing; Ctrl-C stops it
+	@$(RUN) -m local.tenant up
+
+# This machine may forbid writing .pyc files at import; without them every start pays twice.
+.PHONY: compiled
+compiled: .venv/.ready
+	@$(RUN) -m compileall -q access activation_handler approval_queue expiry_timer notifier hourglass local function_app.py
+
+requirements.txt: uv.lock pyproject.toml | $(UV)
+	$(UV) export --quiet --locked --no-default-groups --no-emit-project --no-header -o $@
+
+.PHONY: requirements-fresh
+requirements-fresh: | $(UV)
+	@$(UV) export --quiet --locked --no-default-groups --no-emit-project --no-header -o - | diff -q - requirements.txt >/dev/null \
+	  || { echo "hourglass: requirements.txt is not what uv.lock says; run 'make requirements.txt'." >&2; exit 1; }
+
+# Debian and Ubuntu: installed where it is missing and we may; elsewhere the message says what to do.
+.PHONY: chromium
+chromium:
+	@command -v chromium >/dev/null || command -v chromium-browser >/dev/null || command -v google-chrome >/dev/null \
+	  || { [ "$$(id -u)" = 0 ] && command -v apt-get >/dev/null && apt-get update -qq && apt-get install -y -qq chromium >/dev/null; } \
+	  || { echo "hourglass: Chromium is missing; the browser tests need it. On Debian: apt-get install chromium" >&2; exit 1; }
+
+.PHONY: bench
+bench: setup compiled ## the figures of this machine, as a table
+	@$(RUN) -m bench
+
+.PHONY: pictures
+pictures: setup compiled chromium ## take the README's pictures from a running demo
+	@$(RUN) -m tools.take_pictures

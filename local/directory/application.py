@@ -50,6 +50,6 @@ def build(directory: Directory, authority: str, connections: Connections) -> Sta
         middleware=[
             # Without this a page on the internet whose name resolves to 127.0.0.1 could mint tokens here.
             Middleware(TrustedHostMiddleware, allowed_hosts=["127.0.0.1", "localhost"]),
-            Middleware(Weather, faults=faults, calls=calls, clock=directory.clock, cut=connections.cut),
+            Middleware(Weather, faults=faults, calls=calls, clock=directory.clock, connections=connections),
         ],
     )

@@ -8,6 +8,7 @@ from starlette.responses import JSONResponse, Response
 
 from local.directory.graph_call import GraphCall
 from local.directory.graph_errors import (
+    GraphError,
     already_there,
     bad_request,
     denied,
@@ -108,7 +109,7 @@ def delete_the_object_itself(call: GraphCall) -> Response:
     note = f"DELETED THE {found.kind.upper()} {found.id}: /$ref was missing"
     try:
         call.demand("User.ReadWrite.All" if isinstance(found, User) else "Group.ReadWrite.All")
-    except Exception:
+    except GraphError:
         call.notes.append(note.replace("DELETED", "WOULD HAVE DELETED"))
         raise
     call.directory.delete(found.id)

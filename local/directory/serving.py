@@ -20,10 +20,11 @@ _PATIENCE_AT_THE_BEGINNING = 10.0
 
 
 class Connections:
-    """The open connections of a server, so that a scripted fault can cut one."""
+    """The open connections of a server, so that a scripted fault can cut one or keep it in silence."""
 
     def __init__(self) -> None:
         self._server: uvicorn.Server | None = None
+        self._held: set[asyncio.Task[Any]] = set()
 
     def belong_to(self, server: uvicorn.Server) -> None:
         """Say whose connections these are."""
@@ -34,6 +35,23 @@ class Connections:
         for connection in list(self._server.server_state.connections) if self._server else ():
             if isinstance(connection, H11Protocol) and connection.client == tuple(scope["client"]):
                 connection.transport.abort()
+
+    @contextlib.contextmanager
+    def held(self) -> Iterator[None]:
+        """Keep a request waiting on purpose: what happens inside ends at once when the server stops."""
+        task = asyncio.current_task()
+        assert task is not None  # noqa: S101 - a request is always answered by a task
+        self._held.add(task)
+        try:
+            with contextlib.suppress(asyncio.CancelledError):
+                yield
+        finally:
+            self._held.discard(task)
+
+    def let_go(self) -> None:
+        """End every wait that was on purpose."""
+        for task in self._held:
+            task.cancel()
 
 
 type Application = Callable[[str, Connections], ASGIApp]
@@ -49,10 +67,10 @@ class LoopbackServer(uvicorn.Server):
         Raises:
             OSError: somebody else has the port.
         """
-        self._socket = socket.create_server(("127.0.0.1", port))
+        self._socket = _listen(port)
         self.port: int = self._socket.getsockname()[1]
         self._ready = ready
-        connections = Connections()
+        self._open = connections = Connections()
         config = uvicorn.Config(
             make(self.url, connections),
             http=H11Protocol,
@@ -80,6 +98,11 @@ class LoopbackServer(uvicorn.Server):
         if self.started:
             self._ready(self.port)
 
+    async def shutdown(self, sockets: list[socket.socket] | None = None) -> None:
+        """Stop, without waiting for those who were kept waiting on purpose."""
+        self._open.let_go()
+        await super().shutdown(sockets)
+
     @contextlib.contextmanager
     def capture_signals(self) -> Iterator[None]:
         """Stop at SIGTERM or SIGINT and leave with 0: being told to stop is no failure."""
@@ -90,6 +113,19 @@ class LoopbackServer(uvicorn.Server):
 
     def _stop(self) -> None:
         self.should_exit = True
+
+
+def _listen(port: int) -> socket.socket:
+    # The protocol is named because asyncio switches Nagle's algorithm off only where it is: 40 ms for every answer.
+    listener = socket.socket(socket.AF_INET, socket.SOCK_STREAM, socket.IPPROTO_TCP)
+    listener.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
+    try:
+        listener.bind(("127.0.0.1", port))
+    except OSError:
+        listener.close()
+        raise
+    listener.listen(128)
+    return listener
 
 
 def serve(name: str, make: Application, port: int) -> int:

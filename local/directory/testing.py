@@ -19,6 +19,7 @@ class AdminClient:
     """The admin API, for tests. Every call raises ``httpx.HTTPStatusError`` if it is refused."""
 
     def __init__(self, url: str) -> None:
+        self.url = url
         self._root = f"{url}/admin"
         self._client = httpx.Client(trust_env=False)
 

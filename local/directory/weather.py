@@ -1,10 +1,8 @@
 """What lies between a caller and Graph: the log of calls, the request ids, and the scripted faults."""
 
 import asyncio
-from collections.abc import Awaitable, Callable, MutableMapping
 from datetime import timedelta
 from email.utils import format_datetime
-from typing import Any
 from uuid import uuid4
 
 from starlette.datastructures import Headers, MutableHeaders
@@ -14,20 +12,18 @@ from starlette.types import ASGIApp, Message, Receive, Scope, Send
 from local.directory.calls import Call, CallLog
 from local.directory.faults import Fault, FaultKind, Faults
 from local.directory.model import Clock
-
-type Cut = Callable[[MutableMapping[str, Any]], None]
-"""Ends the connection of a request without an answer."""
+from local.directory.serving import Connections
 
 
 class Weather:
     """ASGI middleware around everything that the app under test calls; the admin API and the page are outside."""
 
-    def __init__(self, app: ASGIApp, *, faults: Faults, calls: CallLog, clock: Clock, cut: Cut) -> None:
+    def __init__(self, app: ASGIApp, *, faults: Faults, calls: CallLog, clock: Clock, connections: Connections) -> None:
         self._app = app
         self._faults = faults
         self._calls = calls
         self._clock = clock
-        self._cut = cut
+        self._connections = connections
 
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
         """Answer one request, or fail to."""
@@ -88,10 +84,13 @@ class Weather:
                 await asyncio.sleep(fault.seconds)
                 await self._app(scope, receive, send)
             case FaultKind.TIME_OUT:
-                async with asyncio.TaskGroup() as meanwhile:
-                    if fault.lands_after is not None:
-                        meanwhile.create_task(_after(fault.lands_after, self._app(scope, receive, send_nowhere)))
-                    meanwhile.create_task(_after(fault.seconds, self._cut_off(scope)))
+                with self._connections.held():
+                    async with asyncio.TaskGroup() as meanwhile:
+                        meanwhile.create_task(self._fall_silent(fault.seconds, scope))
+                        if fault.lands_after is not None:
+                            await asyncio.sleep(fault.lands_after)
+                            await self._app(scope, receive, send_nowhere)
+                await self._cut_off(scope)
             case FaultKind.LAG:  # the replica lags, the call itself goes well
                 await self._app(scope, receive, send)
 
@@ -104,14 +103,13 @@ class Weather:
             response.headers["retry-after"] = format_datetime(then, usegmt=True)
         return response
 
+    async def _fall_silent(self, seconds: float, scope: Scope) -> None:
+        await asyncio.sleep(seconds)
+        await self._cut_off(scope)
+
     async def _cut_off(self, scope: Scope) -> None:
-        self._cut(scope)
+        self._connections.cut(scope)
         await asyncio.sleep(0)  # the server learns of it in the next turn of the loop, and then expects no answer
-
-
-async def _after(seconds: float, what: Awaitable[None]) -> None:
-    await asyncio.sleep(seconds)
-    await what
 
 
 async def _whole_body(receive: Receive) -> bytes:

@@ -17,6 +17,7 @@ from starlette.routing import Mount, Route
 from starlette.staticfiles import StaticFiles
 
 from local.mailbox.inbox import Inboxes, InboxMail, Refused
+from local.mailbox.tenant_client import Person
 
 HERE = Path(__file__).parent
 NODE_MODULES = HERE.parents[1] / "node_modules"
@@ -59,10 +60,7 @@ class Mailbox:
 
     async def show_inbox(self, request: Request) -> Response:
         """Show one inbox, and the mail that was chosen in it."""
-        address = request.path_params["address"]
-        person = await self._inboxes.tenant.person(address)
-        if person is None:
-            raise Refused(404, f"Nobody has the mailbox {address}.")
+        person = await self._person(request.path_params["address"])
         mails = await self._inboxes.mails(person.address)
         chosen = next((mail for mail in mails if mail.id == request.query_params.get("mail")), None)
         return _page(
@@ -77,16 +75,14 @@ class Mailbox:
 
     async def show_messages(self, request: Request) -> Response:
         """Show the list alone, for the page that keeps itself up to date."""
-        address = request.path_params["address"]
-        person = await self._inboxes.tenant.person(address)
-        if person is None:
-            raise Refused(404, f"Nobody has the mailbox {address}.")
+        person = await self._person(request.path_params["address"])
         mails, chosen_id = await self._inboxes.mails(person.address), request.query_params.get("mail")
         return _page("messages.html", person=person, mails=mails, chosen_id=chosen_id)
 
     async def list_mail(self, request: Request) -> Response:
         """Answer the mails of a mailbox as JSON."""
-        mails = await self._inboxes.mails(request.query_params.get("address", ""))
+        person = await self._person(request.query_params.get("address", ""))
+        mails = await self._inboxes.mails(person.address)
         return JSONResponse([mail.to_json() for mail in mails])
 
     async def open(self, request: Request) -> Response:
@@ -116,6 +112,12 @@ class Mailbox:
         if not self._renderer.is_file():
             raise Refused(404, "The card renderer is missing: run `npm ci`.")
         return FileResponse(self._renderer, media_type="text/javascript")
+
+    async def _person(self, address: str) -> Person:
+        person = await self._inboxes.tenant.person(address)
+        if person is None:
+            raise Refused(404, f"Nobody has the mailbox {address}.")
+        return person
 
 
 def build(inboxes: Inboxes, node_modules: Path = NODE_MODULES) -> Starlette:

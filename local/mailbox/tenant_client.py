@@ -8,11 +8,12 @@ import httpx
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Person:
-    """Somebody with a mailbox."""
+    """Somebody with a mailbox. ``addresses`` has every address at which it receives, in lower case."""
 
     id: str
     name: str
     address: str
+    addresses: frozenset[str]
     job_title: str
     enabled: bool
 
@@ -38,6 +39,7 @@ class TenantClient:
                 id=user["id"],
                 name=user["displayName"],
                 address=user["mail"],
+                addresses=_addresses(user),
                 job_title=user["jobTitle"] or "",
                 enabled=user["accountEnabled"],
             )
@@ -48,7 +50,7 @@ class TenantClient:
     async def person(self, address: str) -> Person | None:
         """Return whose mailbox receives at an address."""
         wanted = address.lower()
-        return next((one for one in await self.people() if one.address.lower() == wanted), None)
+        return next((one for one in await self.people() if wanted in one.addresses), None)
 
     async def mails(self, address: str) -> list[dict[str, Any]]:
         """Return the mails of a mailbox, newest first."""
@@ -67,6 +69,11 @@ class TenantClient:
     async def _get(self, path: str, **params: str) -> Any:
         answer = await self._client.get(f"{self._admin}{path}", params=params)
         return answer.raise_for_status().json()
+
+
+def _addresses(user: dict[str, Any]) -> frozenset[str]:
+    aliases = (alias.partition(":") for alias in user["proxyAddresses"])
+    return frozenset({user["mail"].lower(), *(name.lower() for scheme, _, name in aliases if scheme.lower() == "smtp")})
 
 
 def _has_exchange(user: dict[str, Any]) -> bool:

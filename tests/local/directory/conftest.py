@@ -65,6 +65,15 @@ def powerless() -> Iterator[RunningDirectory]:
 
 
 @pytest.fixture
+def powerful() -> Iterator[RunningDirectory]:
+    """A directory whose app may change even the groups that hold directory roles."""
+    granted = ["GroupMember.ReadWrite.All", "RoleManagement.ReadWrite.Directory"]
+    seed = json.loads(SAMPLE_TENANT.read_text(encoding="utf-8")) | {"appPermissions": granted}
+    with RunningDirectory(Tenant.from_json(seed)) as running:
+        yield running
+
+
+@pytest.fixture
 def managed_identity(directory: RunningDirectory, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setenv("IDENTITY_ENDPOINT", f"{directory.url}/msi/token")
     monkeypatch.setenv("IDENTITY_HEADER", "local")

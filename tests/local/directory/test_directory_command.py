@@ -9,6 +9,7 @@ from collections.abc import Iterator
 from contextlib import contextmanager
 from pathlib import Path
 
+import httpx
 import pytest
 
 from local.directory.testing import SAMPLE_TENANT, AdminClient
@@ -43,6 +44,19 @@ def running(*options: str) -> Iterator[tuple[subprocess.Popen[str], AdminClient]
 def test_it_says_when_it_is_ready_and_ends_quietly_when_told() -> None:
     with running() as (process, admin):
         assert admin.get("")["domain"] == "contoso.example"
+
+        process.send_signal(signal.SIGTERM)
+        _, complaints = process.communicate(timeout=20)
+
+        assert (process.returncode, complaints) == (0, "")
+
+
+def test_it_does_not_wait_for_a_silence_that_was_scripted() -> None:
+    with running() as (process, admin):
+        admin.faults({"kind": "time-out", "seconds": 60, "landsAfter": 30}, {"kind": "lost-answer"})
+        for error in (httpx.ReadTimeout, httpx.RemoteProtocolError):
+            with pytest.raises(error):
+                httpx.get(f"{admin.url}/v1.0/users", timeout=0.2, trust_env=False)
 
         process.send_signal(signal.SIGTERM)
         _, complaints = process.communicate(timeout=20)

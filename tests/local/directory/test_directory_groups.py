@@ -174,6 +174,16 @@ def test_an_app_without_the_permission_changes_nothing(powerless: RunningDirecto
     assert "WOULD HAVE DELETED" in powerless.admin.calls()[2]["notes"][0]
 
 
+def test_an_app_that_may_manage_roles_changes_role_assignable_groups(powerful: RunningDirectory) -> None:
+    change = {"@odata.id": f"https://graph.microsoft.com/v1.0/directoryObjects/{ADA_ADMIN}"}
+    url = f"{powerful.url}/v1.0/groups/{ROLE_ASSIGNABLE}/members/$ref"
+
+    answer = httpx.post(url, headers=app_headers(powerful), json=change, trust_env=False)
+
+    assert answer.status_code == 204
+    assert powerful.admin.members(ROLE_ASSIGNABLE) == [ADA_ADMIN]
+
+
 def test_forgetting_ref_deletes_the_user_and_says_so_loudly(
     http: httpx.Client, admin: AdminClient, caplog: pytest.LogCaptureFixture
 ) -> None:

@@ -205,6 +205,16 @@ def test_a_press_that_nobody_could_make_is_refused(
     assert app.presses == []
 
 
+def test_an_alias_opens_the_same_inbox(directory: RunningDirectory, mailbox: RunningMailbox, app: App) -> None:
+    alias = "ada.adair@contoso.example"
+    mail = send(directory, actionable_mail(approval_card(app.url)), to=alias)
+
+    mailbox.open(alias, mail)
+
+    assert [(shown["id"], shown["read"]) for shown in mailbox.mail("ADA@contoso.example")] == [(mail, True)]
+    assert httpx.get(f"{mailbox.url}/api/mail?address=nobody", trust_env=False).status_code == 404
+
+
 def test_a_mail_without_a_card_has_nothing_to_press(directory: RunningDirectory, mailbox: RunningMailbox) -> None:
     mail = send(directory, "<p>Only text</p>")
 

@@ -14,7 +14,7 @@ from pathlib import Path
 
 from local.service_bus.network.access import SharedAccessKey
 from local.service_bus.semantics.topology import Topology, TopologyError
-from local.service_bus.server import Options, serve
+from local.service_bus.server import Options, PortTakenError, serve
 from local.service_bus.storage import StorageError
 
 
@@ -23,7 +23,7 @@ def main(arguments: list[str] | None = None) -> int:
     logging.basicConfig(level=logging.WARNING, format="service_bus: %(levelname)s %(message)s")
     try:
         asyncio.run(_run(_options(arguments)))
-    except (OSError, TopologyError, StorageError, sqlite3.Error) as error:
+    except (PortTakenError, TopologyError, StorageError, sqlite3.Error) as error:
         print(f"service_bus: {error}", file=sys.stderr)  # noqa: T201 - a command's own words
         return 1
     return 0

@@ -2,6 +2,7 @@
 
 import asyncio
 import contextlib
+import os
 import socket
 import sys
 import time
@@ -22,6 +23,10 @@ from local.service_bus.semantics.topology import Topology
 from local.service_bus.storage import Storage
 
 ADMIN_LAST_WORDS = 1  # seconds for admin requests under way when the broker stops
+
+
+class PortTakenError(Exception):
+    """Something else listens on the port."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -51,7 +56,7 @@ async def serve(options: Options) -> AsyncIterator[Running]:
     """Run a broker as long as the context lasts.
 
     Raises:
-        OSError: a port is taken.
+        PortTakenError: a port is taken.
         StorageError: the data directory can't be used.
     """
     storage = Storage(options.data) if options.data else None
@@ -60,12 +65,14 @@ async def serve(options: Options) -> AsyncIterator[Running]:
         if storage:
             _restore(broker, storage)
         driver = Driver(broker, storage, shared_access_key=options.shared_access_key, idle_timeout=options.idle_timeout)
-        port = await driver.start(options.port)
+        listener = _listen(options.port)
         try:
+            await driver.start(listener)
             async with _serve_admin(driver, options.admin_port) as admin_port:
-                yield Running(driver, port, admin_port)
+                yield Running(driver, _port_of(listener), admin_port)
         finally:
             await driver.stop()
+            listener.close()
     finally:
         if storage:
             storage.close()
@@ -77,6 +84,18 @@ def _restore(broker: Broker, storage: Storage) -> None:
         print(f"service_bus: '{path}' is not in the topology; its messages stay on disk", file=sys.stderr)  # noqa: T201 - a command's own words
 
 
+def _listen(port: int) -> socket.socket:
+    try:
+        return socket.create_server((HOST, port))
+    except OSError as error:
+        raise PortTakenError(f"port {port} can't be used: {os.strerror(error.errno or 0)}") from error
+
+
+def _port_of(listener: socket.socket) -> int:
+    port: int = listener.getsockname()[1]
+    return port
+
+
 class _AdminServer(uvicorn.Server):
     @contextlib.contextmanager
     def capture_signals(self) -> Generator[None]:
@@ -86,7 +105,7 @@ class _AdminServer(uvicorn.Server):
 
 @asynccontextmanager
 async def _serve_admin(driver: Driver, port: int) -> AsyncIterator[int]:
-    listener = socket.create_server((HOST, port))
+    listener = _listen(port)
     config = uvicorn.Config(
         admin_application(driver),
         log_config=None,
@@ -99,7 +118,7 @@ async def _serve_admin(driver: Driver, port: int) -> AsyncIterator[int]:
     server = _AdminServer(config)
     serving = asyncio.create_task(server.serve(sockets=[listener]))
     try:
-        yield listener.getsockname()[1]
+        yield _port_of(listener)
     finally:
         server.should_exit = True
         await serving

@@ -75,7 +75,9 @@ class Storage:
             self._database.executescript(_SCHEMA)
         except sqlite3.Error as error:
             self._database.close()
-            raise StorageError(f"{directory}: {error}") from error
+            locked = error.sqlite_errorcode == sqlite3.SQLITE_BUSY
+            why = "another broker has it" if locked else str(error)
+            raise StorageError(f"{directory}: {why}") from error
 
     def load(self) -> Snapshot:
         """Return everything that was committed."""

@@ -92,6 +92,11 @@ class RunningBroker:
         """The broker itself, which is to be touched in its own thread only: see ``call``."""
         return self._now().driver.broker
 
+    @property
+    def connections(self) -> int:
+        """The number of AMQP connections that are open."""
+        return self._now().driver.connections
+
     def call[T](self, action: Callable[[Broker], T]) -> T:
         """Return what ``action`` says about the broker, or does to it, in the broker's thread."""
         if self._loop is None:

@@ -101,7 +101,9 @@ class Connection(asyncio.Protocol):
         self._repeat(self._driver.idle_timeout / 2, self._watch_for_silence)
 
     def data_received(self, data: bytes) -> None:
-        """Take bytes from the peer."""
+        """Take bytes from the peer; after our close, only so that the peer gets to read it."""
+        if self._closing:
+            return
         self._last_heard_at = self._loop.time()
         self._reader.feed(data)
         self._advance()
@@ -135,12 +137,13 @@ class Connection(asyncio.Protocol):
         self._outgoing.clear()
         self._outgoing_size = 0
         if self._closing:
-            self._transport.close()
+            # Shutting a socket that has unread bytes resets it, and the peer would not learn why.
+            self._shut_our_end()
         elif stalled and self.has_room():
             self._loop.call_soon(self._resume)
 
     def close(self, error: ProtocolViolationError | None = None) -> None:
-        """Say goodbye, with the reason if there is one, and shut the socket once that is written."""
+        """Say goodbye, with the reason if there is one; the socket is shut when the peer has shut its end, or soon."""
         if self._closing:
             return
         if self._open:
@@ -176,6 +179,15 @@ class Connection(asyncio.Protocol):
             raise ProtocolViolationError("amqp:resource-limit-exceeded", "Too many unfinished messages.")
 
     # Inside
+
+    def _shut_our_end(self) -> None:
+        if self._transport.is_closing():
+            return
+        try:
+            self._transport.write_eof()
+            self._transport.resume_reading()
+        except OSError:  # the peer is gone already
+            self._transport.abort()
 
     def _write(self, raw: bytes) -> None:
         if not self._closing:

@@ -6,6 +6,7 @@ transaction, and only then does anybody hear of them.
 
 import asyncio
 import logging
+import socket
 import sqlite3
 
 from local.service_bus.network.access import SharedAccessKey
@@ -23,7 +24,7 @@ _log = logging.getLogger(__name__)
 
 
 class Driver:
-    """Serves one broker on one port."""
+    """Serves one broker."""
 
     def __init__(
         self,
@@ -46,16 +47,10 @@ class Driver:
         self._alarm: asyncio.TimerHandle | None = None
         self._server: asyncio.Server | None = None
 
-    async def start(self, port: int) -> int:
-        """Listen; return the port, which the system chose when ``port`` is 0.
-
-        Raises:
-            OSError: the port is taken.
-        """
-        self._server = await self._loop.create_server(lambda: Connection(self), HOST, port)
+    async def start(self, listener: socket.socket) -> None:
+        """Take connections from a listening socket."""
+        self._server = await self._loop.create_server(lambda: Connection(self), sock=listener)
         self.touched()
-        bound: int = self._server.sockets[0].getsockname()[1]
-        return bound
 
     async def stop(self) -> None:
         """Say goodbye to every connection, commit what there is, and listen no more."""
@@ -72,6 +67,11 @@ class Driver:
         if self._alarm:
             self._alarm.cancel()
         self.failure.cancel()
+
+    @property
+    def connections(self) -> int:
+        """The number of connections that are open."""
+        return len(self._connections)
 
     # For connections and for admin
 

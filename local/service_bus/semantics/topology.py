@@ -129,8 +129,17 @@ def _seconds(path: str, properties: Mapping[str, Any], name: str) -> float | Non
     text = properties.get(name)
     if text is None:
         return None
-    parts = _DURATION.fullmatch(text) if isinstance(text, str) else None
-    span = timedelta(**{unit: float(amount or 0) for unit, amount in parts.groupdict().items()}) if parts else None
+    span = _span(text) if isinstance(text, str) else None
     if not span:
         raise TopologyError(f"{path}: {name} is not a positive ISO 8601 duration of weeks to seconds: {text!r}")
     return span.total_seconds()
+
+
+def _span(text: str) -> timedelta | None:
+    parts = _DURATION.fullmatch(text)
+    if parts is None:
+        return None
+    try:
+        return timedelta(**{unit: float(amount or 0) for unit, amount in parts.groupdict().items()})
+    except OverflowError:
+        return None

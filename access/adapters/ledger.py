@@ -192,15 +192,16 @@ class Ledger:
     async def begin_telling(self, activation: str, telling: str, *, now: datetime) -> bool:
         """Whether this mail is still to be sent, and by us."""
         row = Row(partition=activation, key=keys.told(telling), values={"until": keys.instant(now + TELLING_LEASE)})
+        found = await self._tables.get("activations", activation, row.key)
+        if found is not None and "sent" in found.values:
+            return False
+        busy = TryAgain("another worker is sending this mail", after=TELLING_LEASE)
+        if found is not None and now < keys.read_instant(str(found.values["until"])):
+            raise busy
         try:
-            await self._tables.write("activations", [Insert(row)])
+            await self._tables.write("activations", [Replace(replace(row, etag=found.etag)) if found else Insert(row)])
         except Conflict:
-            found = await self._tables.get("activations", activation, row.key)
-            if found is not None and "sent" in found.values:
-                return False
-            if found is not None and now < keys.read_instant(str(found.values["until"])):
-                raise TryAgain("another worker is sending this mail", after=TELLING_LEASE) from None
-            await self._tables.write("activations", [Put(row)])
+            raise busy from None
         return True
 
     async def told(self, activation: str, telling: str, *, now: datetime) -> None:

@@ -5,8 +5,9 @@ from datetime import datetime, timedelta
 
 from access.adapters.tables import Operation, Row, Tables
 from access.model import Activation, Door, Source, State, Target
-from tests.fakes.clock import ARBITRARY_MORNING as NOW
+from tests.fakes.clock import ARBITRARY_MORNING
 
+NOW = ARBITRARY_MORNING
 ADA = "00000000-0000-0000-0000-000000000001"
 ADA_ADMIN = "00000000-0000-0000-0000-000000000002"
 TARGET = Target(Source.GROUP_MEMBER, "99999999-0000-0000-0000-000000000001")

@@ -9,7 +9,7 @@ import pytest
 
 from access import ids
 from access.adapters import keys
-from access.adapters.ledger import Ledger
+from access.adapters.ledger import SENDER_GRACE, Ledger
 from access.adapters.tables import Delete, Operation, Row, Tables
 from access.change import Change, begin, move
 from access.errors import Conflict, TryAgain
@@ -209,16 +209,29 @@ class TestTheOutbox:
 
         assert await store.activation(ACTIVATION) == written
         assert not await store.outbox_empty(ACTIVATION)
-        assert not await store.flush(ACTIVATION)
+        await store.flush(ACTIVATION, now=NOW + SENDER_GRACE)
+        assert not await store.outbox_empty(ACTIVATION)
 
         bus.down = False
-        assert await store.flush(ACTIVATION)
+        await store.flush(ACTIVATION, now=NOW + SENDER_GRACE)
 
         assert [message.message_id for message in bus.sent] == [f"{ACTIVATION}-{number:06d}" for number in (1, 2, 3)]
         assert await store.outbox_empty(ACTIVATION)
 
-    async def test_an_empty_outbox_is_flushed_at_once(self, store: Ledger) -> None:
-        assert await store.flush(ACTIVATION)
+    async def test_fresh_effects_are_left_to_the_worker_that_is_sending_them(self, store: Ledger, bus: FakeBus) -> None:
+        bus.down = True
+        await store.commit(accepted(sends=(TELL,)), now=NOW)
+        bus.down = False
+
+        await store.flush(ACTIVATION, now=NOW + SENDER_GRACE - timedelta(seconds=1))
+
+        assert bus.sent == []
+        assert not await store.outbox_empty(ACTIVATION)
+
+    async def test_an_empty_outbox_may_be_flushed(self, store: Ledger, bus: FakeBus) -> None:
+        await store.flush(ACTIVATION, now=NOW)
+
+        assert bus.sent == []
 
     async def test_a_message_id_is_never_used_for_another_effect(self, store: Ledger, bus: FakeBus) -> None:
         first = await store.commit(accepted(sends=(TELL,)), now=NOW)
@@ -266,7 +279,7 @@ class TestTheOutbox:
 
         watched.fault = fault
 
-        assert await store.flush(ACTIVATION)
+        await store.flush(ACTIVATION, now=NOW + SENDER_GRACE)
 
         assert raced
         assert await store.outbox_empty(ACTIVATION)

@@ -191,19 +191,23 @@ class Directory(Protocol):
 class People(Protocol):
     """Who is who: accounts of one person (design section 3)."""
 
-    async def person_of(self, account: str) -> Person | None:
+    async def person_of(self, account: str | Account) -> Person | None:
         """Return the person of an account with all linked accounts; None where the account doesn't exist."""
         ...
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Wanted:
-    """Who wants which role for whom; ``requester`` and ``principal`` as texts of a request, or as object ids."""
+    """Who wants which role for whom; ``requester`` and ``principal`` as texts of a request, or as object ids.
+
+    ``person`` is the requester's, where it was looked up for the same decision already.
+    """
 
     activation: str
     role: str
     requester: str
     principal: str
+    person: Person | None = None
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

@@ -10,7 +10,8 @@ from access.approval import Choice, judge_note, may_decide, why_closed
 from access.change import Change, move
 from access.errors import Code, Conflict, Refused, TryAgain
 from access.events import Event, Happened
-from access.model import Activation, Cause, Send, Unmet
+from access.expiry import is_open
+from access.model import Activation, Cause, Person, Send, Unmet
 from access.policy import Allowed, Ask, NotAllowed, evaluate
 from access.ports import Ports, Wanted
 from access.wire import Nudge, Telling
@@ -41,7 +42,7 @@ async def record_decision(decision: Decision, *, ports: Ports) -> Activation:
         activation = await ports.store.activation(decision.activation)
         if activation is None:
             raise Refused(Unmet(Code.ACTIVATION_UNKNOWN, "There is no such request.", "Use the card in your own mail."))
-        if await ports.store.seen(activation.id, decision.command):
+        if not is_open(activation, now=now) and await ports.store.seen(activation.id, decision.command):
             await ports.store.flush(activation.id, now=now)
             return activation
         try:
@@ -102,7 +103,7 @@ async def _decide(activation: Activation, decision: Decision, now: datetime, por
         happened = Happened(event=Event.DENIED, at=now, by=decision.account, details={"note": decision.note})
         tell = _tell(activation, "denied", activation.requester)
         return move(decided, happened, sends=(tell, *others), command=decision.command)
-    verdict = await _rules_again(activation, now, ports)
+    verdict = await _rules_again(activation, involved, now, ports)
     if isinstance(verdict, NotAllowed):
         details = {"unmet": [demand.code for demand in verdict.unmet], "approved_by": decision.account}
         happened = Happened(event=Event.WITHDRAWN, at=now, by=decision.account, details=details)
@@ -127,10 +128,16 @@ def _approved(activation: Activation, decision: Decision, now: datetime, *, send
     return move(activation, happened, sends=(*nudge, *sends), command=decision.command, ends_at=ends_at)
 
 
-async def _rules_again(activation: Activation, now: datetime, ports: Ports) -> Allowed | NotAllowed:
+async def _rules_again(
+    activation: Activation, person: Person | None, now: datetime, ports: Ports
+) -> Allowed | NotAllowed:
     """Ask the rules again: eligibility, settings and accounts may have changed since the request (protocol 1)."""
     wanted = Wanted(
-        activation=activation.id, role=activation.role, requester=activation.requester, principal=activation.principal
+        activation=activation.id,
+        role=activation.role,
+        requester=activation.requester,
+        principal=activation.principal,
+        person=person if person and activation.principal in person.ids else None,
     )
     facts = await ports.lookup.facts(wanted, give_up=False)
     ask = Ask(

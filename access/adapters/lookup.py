@@ -34,17 +34,20 @@ class TenantLookup:
                 unknown.append(what)
                 return None
 
-        requester = await known("the account that asked", self._directory.account(wanted.requester))
+        person = wanted.person
+        by_id = {account.id: account for account in person.accounts} if person else {}
+        requester = by_id.get(wanted.requester) or await known(
+            "the account that asked", self._directory.account(wanted.requester)
+        )
         if requester is None and not unknown:
             raise Unusable(Code.REQUESTER_UNKNOWN, "the requester is no account of this tenant, or fits more than one")
-        principal = requester
-        if wanted.principal != wanted.requester:
+        principal = requester if wanted.principal == wanted.requester else by_id.get(wanted.principal)
+        if principal is None and wanted.principal != wanted.requester:
             principal = await known(
                 "the account that is to receive the role", self._directory.account(wanted.principal)
             )
-        person = None
-        if requester is not None:
-            person = await known("which accounts are one person's", self._people.person_of(requester.id))
+        if person is None and requester is not None:
+            person = await known("which accounts are one person's", self._people.person_of(requester))
         settings = await known("the role's settings", self._register.role(wanted.role))
         exists, eligibilities, held = True, None, False
         if settings is not None:

@@ -35,9 +35,9 @@ class LinkedPeople:
         self._directory = directory
         self._links = links
 
-    async def person_of(self, account: str) -> Person | None:
+    async def person_of(self, account: str | Account) -> Person | None:
         """Return the person of an account; None where the account doesn't exist."""
-        first = await self._directory.account(account)
+        first = await self._directory.account(account) if isinstance(account, str) else account
         if first is None:
             return None
         found: dict[str, Account] = {}

@@ -130,6 +130,14 @@ class Tenant:
         """Return whether a part runs."""
         return name in self._children
 
+    def process(self, name: str) -> int:
+        """Return the process id of a part that runs.
+
+        Raises:
+            KeyError: it does not run.
+        """
+        return self._children[name].id
+
     def log_of(self, name: str) -> Path:
         """Return the file with everything a part wrote."""
         return self.state / "logs" / f"{name}.log"

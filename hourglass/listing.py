@@ -7,6 +7,7 @@ from datetime import datetime
 from typing import Annotated
 
 import typer
+from rich.text import Text
 
 from access.lifecycle import Work, asks_for, is_busy, is_final
 from access.model import Activation
@@ -57,7 +58,7 @@ def is_overdue(activation: Activation, now: datetime) -> bool:
 
 
 def _next_at(activation: Activation) -> datetime | None:
-    """Return the instant of what happens to it next."""
+    """Return the instant of what happens to it next, if nobody does anything."""
     match asks_for(activation.state):
         case Work.DECISION:
             return activation.lapses_at
@@ -72,16 +73,12 @@ def _print(activations: Sequence[Activation], now: datetime) -> None:
     if not activations:
         out.print("Nobody holds anything, and nothing is waiting.")
         return
-    rows = table("State", "Who", "Role", "Until (UTC)", "ID")
+    rows = table("State", "Who holds what", "Until (UTC)", "ID")
     for each in activations:
-        rows.add_row(
-            f"{each.state}{' OVERDUE' if is_overdue(each, now) else ''}",
-            shown(each.principal_name or each.principal),
-            shown(each.role_name or each.role),
-            _until(each, now),
-            each.id[:SHORT_ID],
-            style=_style(each, now),
-        )
+        who = Text(shown(each.principal_name or each.principal))
+        who.append(f"\n{shown(each.role_name or each.role)}", style="dim")
+        state = f"{each.state}{'\nOVERDUE' if is_overdue(each, now) else ''}"
+        rows.add_row(state, who, _until(each, now), each.id[:SHORT_ID], style=_style(each, now))
     print_table(rows)
     held = sum(asks_for(each.state) in {Work.END, Work.REMOVAL} for each in activations)
     overdue = sum(is_overdue(each, now) for each in activations)

@@ -21,7 +21,7 @@ class RunningAzurite:
     def __enter__(self) -> Self:
         node = shutil.which("node")
         assert node, "Node.js is missing"
-        self._blobs, self._queues, self._tables = _free_ports(3)
+        self._blobs, self._queues, self._tables = free_ports(3)
         listen = [
             option
             for name, port in (("blob", self._blobs), ("queue", self._queues), ("table", self._tables))
@@ -63,7 +63,7 @@ class RunningAzurite:
                 return
 
 
-def _free_ports(count: int) -> list[int]:
+def free_ports(count: int) -> list[int]:
     sockets = [socket.create_server((HOST, 0)) for _ in range(count)]
     ports = [int(one.getsockname()[1]) for one in sockets]
     for one in sockets:

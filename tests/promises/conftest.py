@@ -36,7 +36,7 @@ def azurite() -> Iterator[RunningAzurite]:
         yield running
 
 
-@pytest.fixture(scope="session")
+@pytest.fixture
 def broker() -> Iterator[RunningBroker]:
     with RunningBroker(topology=TOPOLOGY) as running:
         yield running

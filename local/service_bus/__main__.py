@@ -70,11 +70,7 @@ async def _run(options: Options) -> None:
     async with serve(options) as running:
         ready = {"ready": True, "port": running.port, "adminPort": running.admin_port}
         print(json.dumps(ready), flush=True)  # noqa: T201 - how the one who started it learns
-        failure = running.driver.failure
-        failure.add_done_callback(lambda _: stopped.set())
-        await stopped.wait()
-        if failure.done():
-            failure.result()
+        await running.until(stopped)
 
 
 if __name__ == "__main__":

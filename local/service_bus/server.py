@@ -50,6 +50,18 @@ class Running:
     port: int
     admin_port: int
 
+    async def until(self, stopped: asyncio.Event) -> None:
+        """Serve until the event is set.
+
+        Raises:
+            sqlite3.Error: the store failed; the broker serves no more.
+        """
+        failure = self.driver.failure
+        failure.add_done_callback(lambda _: stopped.set())
+        await stopped.wait()
+        if failure.done():
+            failure.result()
+
 
 @asynccontextmanager
 async def serve(options: Options) -> AsyncIterator[Running]:
@@ -85,10 +97,16 @@ def _restore(broker: Broker, storage: Storage) -> None:
 
 
 def _listen(port: int) -> socket.socket:
+    # The protocol is named because asyncio switches Nagle's algorithm off only where it is: 40 ms for every answer.
+    listener = socket.socket(socket.AF_INET, socket.SOCK_STREAM, socket.IPPROTO_TCP)
+    listener.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
     try:
-        return socket.create_server((HOST, port))
+        listener.bind((HOST, port))
+        listener.listen(128)
     except OSError as error:
+        listener.close()
         raise PortTakenError(f"port {port} can't be used: {os.strerror(error.errno or 0)}") from error
+    return listener
 
 
 def _port_of(listener: socket.socket) -> int:

@@ -61,12 +61,14 @@ class RunningBroker:
     def __exit__(
         self, kind: type[BaseException] | None, error: BaseException | None, traceback: TracebackType | None
     ) -> None:
-        """Stop the broker."""
+        """Stop the broker; raise what it failed with, if it did."""
         if self._loop and self._stop and self._thread.is_alive():
             self._loop.call_soon_threadsafe(self._stop.set)
         self._thread.join(PATIENCE)
         if self._thread.is_alive():
             raise TimeoutError("the broker does not stop")
+        if self._failure:
+            raise self._failure
 
     @property
     def port(self) -> int:
@@ -91,11 +93,6 @@ class RunningBroker:
     def broker(self) -> Broker:
         """The broker itself, which is to be touched in its own thread only: see ``call``."""
         return self._now().driver.broker
-
-    @property
-    def connections(self) -> int:
-        """The number of AMQP connections that are open."""
-        return self._now().driver.connections
 
     def call[T](self, action: Callable[[Broker], T]) -> T:
         """Return what ``action`` says about the broker, or does to it, in the broker's thread."""
@@ -136,7 +133,7 @@ class RunningBroker:
         self._stop = asyncio.Event()
         async with serve(self._options) as self._running:
             self._started.set()
-            await self._stop.wait()
+            await self._running.until(self._stop)
 
 
 def _topology(given: Topology | Mapping[str, Any] | Path) -> Topology:

@@ -68,11 +68,6 @@ class Driver:
             self._alarm.cancel()
         self.failure.cancel()
 
-    @property
-    def connections(self) -> int:
-        """The number of connections that are open."""
-        return len(self._connections)
-
     # For connections and for admin
 
     def opened(self, connection: Connection) -> None:
@@ -96,6 +91,8 @@ class Driver:
     def end_turn(self) -> None:
         """Commit, let connections write, and set the alarm for what is due next."""
         self._turn_is_due = False
+        if self.failure.done():
+            return
         self.broker.run_due()
         changes = self.broker.take_changes()
         if changes and self._storage:
@@ -123,7 +120,6 @@ class Driver:
     def _fail(self, error: sqlite3.Error) -> None:
         """Stop serving: what can't be kept must not be acknowledged."""
         _log.critical("service_bus.storage.failed", exc_info=error)
+        self.failure.set_exception(error)
         for connection in self._connections:
             connection.abort()
-        if not self.failure.done():
-            self.failure.set_exception(error)

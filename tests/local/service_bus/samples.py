@@ -81,6 +81,11 @@ class Clock:
         return self.now
 
 
+def pass_time(broker: Broker, clock: Clock, seconds: float) -> None:
+    clock.now += seconds
+    broker.run_due()
+
+
 class Receiver:
     """A consumer that keeps what it gets, as long as its credit lasts."""
 

@@ -1,6 +1,6 @@
 """The command: ready in one line, gone within a second, and nothing lost when it is killed."""
 
-import asyncio
+import contextlib
 import json
 import os
 import signal
@@ -13,13 +13,13 @@ from typing import Any
 
 import httpx
 import pytest
-from azure.servicebus import ServiceBusMessage
-from azure.servicebus.aio import ServiceBusClient
 
 from local.service_bus.__main__ import main
+from local.service_bus.codec.performatives import ROLE_SENDER, Accepted, Disposition
 from local.service_bus.testing import RunningBroker
 
-from .samples import QUICK, TOPOLOGY, config, held, publish, queue
+from .peer import attach, session, transfer
+from .samples import TOPOLOGY, Receiver, config, encoded_message, held, publish, queue
 
 pytestmark = pytest.mark.real
 
@@ -52,19 +52,14 @@ class Command:
         assert self.process.stdout is not None
         self.ready: dict[str, Any] = json.loads(self.process.stdout.readline())
 
-    @property
-    def connection_string(self) -> str:
-        return (
-            f"Endpoint=sb://127.0.0.1:{self.ready['port']};SharedAccessKeyName=local;SharedAccessKey=eA==;"
-            "UseDevelopmentEmulator=true;"
-        )
-
     def end(self, number: signal.Signals) -> int:
         os.kill(self.process.pid, number)
         return self.process.wait(PATIENCE)
 
     def messages(self, path: str) -> list[dict[str, Any]]:
-        answer = httpx.get(f"http://127.0.0.1:{self.ready['adminPort']}/entities/{path}/messages")
+        answer = httpx.get(
+            f"http://127.0.0.1:{self.ready['adminPort']}/entities/{path}/messages", params={"limit": 1000}
+        )
         messages: list[dict[str, Any]] = answer.json()
         return messages
 
@@ -92,39 +87,34 @@ async def test_what_was_acknowledged_survives_a_kill_in_the_middle_of_sending(
 ) -> None:
     data = str(tmp_path / "data")
     started.append(Command(topology, "--data", data))
-    acknowledged: list[str] = []
+    acknowledged = 0
 
-    async def send_until_it_dies() -> None:
-        async with (
-            ServiceBusClient.from_connection_string(started[0].connection_string, retry_total=0) as client,
-            client.get_queue_sender("requests", **QUICK) as sender,
-        ):
+    async with session(started[0].ready["port"]) as peer:
+        peer.say(attach(role=ROLE_SENDER))
+        for number in range(500):
+            peer.say(transfer(encoded_message(message_id=f"request-{number}"), delivery_id=number))
+        with contextlib.suppress(ConnectionError, AssertionError):
             while True:
-                message_id = f"request-{len(acknowledged)}"
-                await sender.send_messages(ServiceBusMessage("Ada asks", message_id=message_id), timeout=2)
-                acknowledged.append(message_id)
-                if len(acknowledged) == 50:
-                    killing = asyncio.get_running_loop().run_in_executor(None, started[0].end, signal.SIGKILL)
-                    kills.append(killing)
-
-    kills: list[asyncio.Future[int]] = []
-    await asyncio.gather(send_until_it_dies(), return_exceptions=True)
-    await asyncio.gather(*kills)
+                outcome = await peer.hear(Disposition)
+                assert isinstance(outcome.state, Accepted)
+                acknowledged += 1
+                if acknowledged == 100:
+                    os.kill(started[0].process.pid, signal.SIGKILL)
+    started[0].process.wait(PATIENCE)
     started.append(Command(topology, "--data", data))
 
-    kept = [message["id"] for message in await asyncio.to_thread(started[1].messages, "requests")]
-    assert len(acknowledged) >= 50
-    # One more may have been taken whose acknowledgement was cut off.
-    assert kept[: len(acknowledged)] == acknowledged
-    assert len(kept) <= len(acknowledged) + 1
+    kept = [message["id"] for message in started[1].messages("requests")]
+    assert acknowledged >= 100
+    assert len(kept) >= acknowledged
+    assert kept == [f"request-{number}" for number in range(len(kept))]
 
 
 def test_a_locked_message_is_ready_again_after_a_restart(tmp_path: Path) -> None:
     with RunningBroker(topology=TOPOLOGY, data=tmp_path) as first:
         publish(first, b"Ada asks")
-        first.call(lambda broker: broker.queue("requests")._lock(broker.queue("requests").messages[1]))
+        first.call(lambda broker: Receiver(broker, "requests"))
 
-    with RunningBroker(topology=TOPOLOGY, data=tmp_path, port=0) as second:
+    with RunningBroker(topology=TOPOLOGY, data=tmp_path) as second:
         assert held(second, "requests") == [(b"Ada asks", "ACTIVE")]
         assert second.call(lambda broker: broker.queue("requests").messages[1].delivery_count) == 1
 

@@ -1,15 +1,13 @@
 """What peers may do wrong: it ends their own connection with an AMQP error, and nobody else's."""
 
 import asyncio
-from collections.abc import AsyncIterator, Iterator
-from contextlib import asynccontextmanager
-from typing import Any
+import sqlite3
+from collections.abc import Iterator
+from pathlib import Path
 
 import pytest
-from azure.servicebus import ServiceBusMessage
-from azure.servicebus.aio import ServiceBusClient
 
-from local.service_bus.codec.frames import EMPTY_FRAME, FrameReader, Protocol, encode_frame
+from local.service_bus.codec.frames import EMPTY_FRAME, Protocol, encode_frame
 from local.service_bus.codec.message import Section, encode_section
 from local.service_bus.codec.performatives import (
     ROLE_RECEIVER,
@@ -18,7 +16,6 @@ from local.service_bus.codec.performatives import (
     Attach,
     Begin,
     Close,
-    Composite,
     Detach,
     Disposition,
     Flow,
@@ -26,11 +23,12 @@ from local.service_bus.codec.performatives import (
     Rejected,
     Transfer,
 )
-from local.service_bus.codec.values import Described, ULong
 from local.service_bus.network.limits import MAX_FRAME_SIZE, MAX_MESSAGE_SIZE, MAX_UNFINISHED
+from local.service_bus.storage import Storage
 from local.service_bus.testing import RunningBroker
 
-from .samples import QUICK, TOPOLOGY, encoded_message, held, publish
+from .peer import attach, connect, session, transfer
+from .samples import TOPOLOGY, encoded_message, held, publish
 
 pytestmark = [pytest.mark.real, pytest.mark.usefixtures("clean")]
 
@@ -42,81 +40,6 @@ IDLE_TIMEOUT = 0.3  # seconds
 def running() -> Iterator[RunningBroker]:
     with RunningBroker(topology=TOPOLOGY, idle_timeout=2) as running:
         yield running
-
-
-class Peer:
-    """Speaks AMQP frame by frame, and says what it is told to."""
-
-    def __init__(self, reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
-        self._reader = reader
-        self._writer = writer
-        self._frames = FrameReader(max_frame_size=MAX_FRAME_SIZE)
-
-    def say(self, *parts: bytes | Composite) -> None:
-        for part in parts:
-            self._writer.write(part if isinstance(part, bytes) else encode_frame(0, part))
-
-    async def hear[T: Composite](self, kind: type[T]) -> T:
-        """Return the next performative of a kind; others on the way are passed over."""
-        async with asyncio.timeout(PATIENCE):
-            while True:
-                while frame := self._frames.next_frame():
-                    if isinstance(frame.body, kind):
-                        return frame.body
-                data = await self._reader.read(65536)
-                assert data, f"the connection was shut before a {kind.__name__}"
-                self._frames.feed(data)
-
-    async def hear_header(self) -> None:
-        async with asyncio.timeout(PATIENCE):
-            assert await self._reader.readexactly(8) == Protocol.AMQP.header
-
-    async def hear_raw(self, size: int) -> bytes:
-        async with asyncio.timeout(PATIENCE):
-            return await self._reader.readexactly(size)
-
-    async def is_shut(self) -> bool:
-        async with asyncio.timeout(PATIENCE):
-            while await self._reader.read(65536):
-                pass
-        return True
-
-
-@asynccontextmanager
-async def connect(running: RunningBroker) -> AsyncIterator[Peer]:
-    reader, writer = await asyncio.open_connection("127.0.0.1", running.port)
-    try:
-        yield Peer(reader, writer)
-    finally:
-        writer.close()
-        await asyncio.gather(writer.wait_closed(), return_exceptions=True)
-
-
-@asynccontextmanager
-async def session(running: RunningBroker, **open_fields: Any) -> AsyncIterator[Peer]:
-    async with connect(running) as peer:
-        peer.say(Protocol.AMQP.header, Open(container_id="Eve", **open_fields))
-        peer.say(Begin(next_outgoing_id=0, incoming_window=1000, outgoing_window=1000))
-        await peer.hear_header()
-        await peer.hear(Begin)
-        yield peer
-
-
-def attach(*, handle: int = 0, role: bool, path: str = "requests", settled: bool = False) -> Attach:
-    source, target = Described(ULong(0x28), [path]), Described(ULong(0x29), [path])
-    return Attach(
-        name=f"link-{handle}",
-        handle=handle,
-        role=role,
-        snd_settle_mode=1 if settled else 0,
-        source=source,
-        target=target,
-        initial_delivery_count=0 if role is ROLE_SENDER else None,
-    )
-
-
-def transfer(payload: bytes, *, delivery_id: int = 0, handle: int = 0, more: bool = False) -> bytes:
-    return encode_frame(0, Transfer(handle=handle, delivery_id=delivery_id, delivery_tag=b"1", more=more), payload)
 
 
 def credit(amount: int, *, drain: bool = False) -> Flow:
@@ -133,7 +56,7 @@ def credit(amount: int, *, drain: bool = False) -> Flow:
 
 
 async def still_serves(running: RunningBroker) -> None:
-    async with session(running) as peer:
+    async with session(running.port) as peer:
         peer.say(attach(role=ROLE_SENDER), transfer(encoded_message(b"Ada asks")))
         assert isinstance((await peer.hear(Disposition)).state, Accepted)
 
@@ -161,7 +84,7 @@ async def still_serves(running: RunningBroker) -> None:
 async def test_a_malformed_frame_closes_its_own_connection_with_an_error(
     running: RunningBroker, said: bytes, condition: str
 ) -> None:
-    async with session(running) as bystander, session(running) as peer:
+    async with session(running.port) as bystander, session(running.port) as peer:
         peer.say(said)
 
         close = await peer.hear(Close)
@@ -174,7 +97,7 @@ async def test_a_malformed_frame_closes_its_own_connection_with_an_error(
 
 @pytest.mark.parametrize("said", [b"GET / HTTP/1.1\r\n\r\n", b"AMQP\x02\x01\x00\x00", b"\x00" * 8])
 async def test_another_protocol_is_turned_away(running: RunningBroker, said: bytes) -> None:
-    async with connect(running) as peer:
+    async with connect(running.port) as peer:
         peer.say(said)
 
         assert await peer.is_shut()
@@ -183,7 +106,7 @@ async def test_another_protocol_is_turned_away(running: RunningBroker, said: byt
 
 async def test_an_unknown_sasl_mechanism_is_turned_away(running: RunningBroker) -> None:
     init = b"\x00\x53\x41\xc0\x07\x01\xa3\x04GUES"
-    async with connect(running) as peer:
+    async with connect(running.port) as peer:
         peer.say(Protocol.SASL.header, (8 + len(init)).to_bytes(4) + b"\x02\x01\x00\x00" + init)
 
         assert await peer.is_shut()
@@ -191,7 +114,7 @@ async def test_an_unknown_sasl_mechanism_is_turned_away(running: RunningBroker) 
 
 async def test_a_message_of_several_transfers_is_put_together(running: RunningBroker) -> None:
     raw = encoded_message(b"x" * 150_000)
-    async with session(running) as peer:
+    async with session(running.port) as peer:
         peer.say(attach(role=ROLE_SENDER))
         for start in range(0, len(raw), 60_000):
             peer.say(transfer(raw[start : start + 60_000], more=start + 60_000 < len(raw)))
@@ -201,7 +124,7 @@ async def test_a_message_of_several_transfers_is_put_together(running: RunningBr
 
 
 async def test_an_endless_message_is_refused_and_the_link_goes_on(running: RunningBroker) -> None:
-    async with session(running) as peer:
+    async with session(running.port) as peer:
         peer.say(attach(role=ROLE_SENDER))
         for _ in range(2 * MAX_MESSAGE_SIZE // 60_000):
             peer.say(transfer(b"x" * 60_000, more=True))
@@ -216,7 +139,7 @@ async def test_an_endless_message_is_refused_and_the_link_goes_on(running: Runni
 
 
 async def test_many_unfinished_messages_close_the_connection(running: RunningBroker) -> None:
-    async with session(running) as peer:
+    async with session(running.port) as peer:
         for handle in range(MAX_UNFINISHED // MAX_MESSAGE_SIZE + 2):
             peer.say(attach(handle=handle, role=ROLE_SENDER))
             for _ in range(MAX_MESSAGE_SIZE // 60_000):
@@ -228,7 +151,7 @@ async def test_many_unfinished_messages_close_the_connection(running: RunningBro
 
 
 async def test_what_is_not_a_message_is_refused_and_the_link_goes_on(running: RunningBroker) -> None:
-    async with session(running) as peer:
+    async with session(running.port) as peer:
         peer.say(attach(role=ROLE_SENDER), transfer(b"not a message"))
 
         state = (await peer.hear(Disposition)).state
@@ -241,7 +164,7 @@ async def test_what_is_not_a_message_is_refused_and_the_link_goes_on(running: Ru
 
 async def test_a_receiver_that_does_not_read_is_not_sent_more_than_its_share(running: RunningBroker) -> None:
     publish(running, *[b"x" * 200_000] * 60)
-    async with session(running, max_frame_size=MAX_FRAME_SIZE) as peer:
+    async with session(running.port, max_frame_size=MAX_FRAME_SIZE) as peer:
         peer.say(attach(role=ROLE_RECEIVER), credit(1000))
         await peer.hear(Transfer)
 
@@ -256,7 +179,7 @@ async def test_a_receiver_that_does_not_read_is_not_sent_more_than_its_share(run
 
 async def test_a_window_that_is_closed_is_waited_for(running: RunningBroker) -> None:
     publish(running, b"1", b"2")
-    async with connect(running) as peer:
+    async with connect(running.port) as peer:
         peer.say(Protocol.AMQP.header, Open(container_id="Dee"))
         peer.say(Begin(next_outgoing_id=0, incoming_window=1, outgoing_window=1), attach(role=ROLE_RECEIVER))
         narrow = credit(10)
@@ -273,7 +196,7 @@ async def test_a_window_that_is_closed_is_waited_for(running: RunningBroker) -> 
 
 
 async def test_a_drained_link_has_no_credit_left(running: RunningBroker) -> None:
-    async with session(running) as peer:
+    async with session(running.port) as peer:
         peer.say(attach(role=ROLE_RECEIVER), credit(10, drain=True))
 
         flow = await peer.hear(Flow)
@@ -283,7 +206,7 @@ async def test_a_drained_link_has_no_credit_left(running: RunningBroker) -> None
 
 async def test_settling_what_is_not_there_answers_lock_lost(running: RunningBroker) -> None:
     publish(running, b"Ada asks")
-    async with session(running) as peer:
+    async with session(running.port) as peer:
         peer.say(attach(role=ROLE_RECEIVER), credit(1))
         await peer.hear(Transfer)
         settle = Disposition(role=ROLE_RECEIVER, first=0, state=Accepted())
@@ -303,7 +226,7 @@ async def test_settling_what_is_not_there_answers_lock_lost(running: RunningBrok
 
 async def test_a_silent_peer_is_taken_for_dead_and_one_that_says_nothing_in_frames_is_not() -> None:
     with RunningBroker(topology=TOPOLOGY, idle_timeout=IDLE_TIMEOUT) as running:
-        async with session(running) as silent, session(running) as alive:
+        async with session(running.port) as silent, session(running.port) as alive:
             closing = asyncio.create_task(silent.hear(Close))
             while not closing.done():
                 alive.say(EMPTY_FRAME)
@@ -317,7 +240,7 @@ async def test_a_silent_peer_is_taken_for_dead_and_one_that_says_nothing_in_fram
 
 
 async def test_a_client_with_a_time_out_hears_empty_frames(running: RunningBroker) -> None:
-    async with connect(running) as peer:
+    async with connect(running.port) as peer:
         peer.say(Protocol.AMQP.header, Open(container_id="Dee", idle_time_out=200))
         await peer.hear_header()
         size = int.from_bytes(await peer.hear_raw(4))
@@ -326,13 +249,28 @@ async def test_a_client_with_a_time_out_hears_empty_frames(running: RunningBroke
         assert await peer.hear_raw(2 * len(EMPTY_FRAME)) == EMPTY_FRAME * 2
 
 
+async def test_what_can_not_be_kept_is_not_acknowledged(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    def fail(*_: object) -> None:
+        raise sqlite3.OperationalError("database or disk is full")
+
+    async def send_and_listen(running: RunningBroker) -> None:
+        async with session(running.port) as peer:
+            monkeypatch.setattr(Storage, "commit", fail)
+            peer.say(attach(role=ROLE_SENDER), transfer(encoded_message()))
+            with pytest.raises((ConnectionError, AssertionError)):
+                await peer.hear(Disposition)
+
+    with pytest.raises(sqlite3.OperationalError, match="full"), RunningBroker(topology=TOPOLOGY, data=tmp_path) as full:
+        await send_and_listen(full)
+
+
 async def test_a_request_to_management_that_makes_no_sense_is_answered(running: RunningBroker) -> None:
     request = (
         encode_section(Section.PROPERTIES, ["request-1"])
         + encode_section(Section.APPLICATION_PROPERTIES, {"operation": "com.microsoft:peek-message"})
         + encode_section(Section.VALUE, {"message-count": "many"})
     )
-    async with session(running) as peer:
+    async with session(running.port) as peer:
         peer.say(attach(handle=0, role=ROLE_SENDER, path="requests/$management"), transfer(request))
         assert isinstance((await peer.hear(Disposition)).state, Rejected)
         peer.say(attach(handle=1, role=ROLE_RECEIVER, path="requests/$management"))
@@ -341,18 +279,3 @@ async def test_a_request_to_management_that_makes_no_sense_is_answered(running: 
         peer.say(transfer(request, delivery_id=1))
 
         assert (await peer.hear(Transfer)).settled
-
-
-async def test_the_sdk_reconnects_after_a_time_out() -> None:
-    with RunningBroker(topology=TOPOLOGY, idle_timeout=IDLE_TIMEOUT) as short:
-        async with (
-            ServiceBusClient.from_connection_string(short.connection_string, retry_backoff_factor=0.01) as client,
-            client.get_queue_sender("requests", **QUICK) as sender,
-        ):
-            await sender.send_messages(ServiceBusMessage("before"))
-            async with asyncio.timeout(PATIENCE):
-                while short.connections:
-                    await asyncio.to_thread(short.call, lambda _: None)
-            await sender.send_messages(ServiceBusMessage("after"))
-
-        assert held(short, "requests") == [(b"before", "ACTIVE"), (b"after", "ACTIVE")]

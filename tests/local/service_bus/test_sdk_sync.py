@@ -20,7 +20,6 @@ from azure.servicebus.exceptions import (
     MessageNotFoundError,
     MessageSizeExceededError,
     MessagingEntityNotFoundError,
-    ServiceBusError,
 )
 
 from local.service_bus.testing import RunningBroker
@@ -292,19 +291,6 @@ def test_an_expired_message_is_a_dead_letter_where_the_queue_says_so(
 def test_what_does_not_exist_is_not_found(client: ServiceBusClient) -> None:
     with pytest.raises(MessagingEntityNotFoundError), client.get_queue_sender("nobody", **QUICK) as sender:
         sender.send_messages(ServiceBusMessage("Ada asks"))
-    with (
-        pytest.raises(MessagingEntityNotFoundError),
-        client.get_subscription_receiver("events", "nobody", **QUICK) as receiver,
-    ):
-        receive(receiver)
-
-
-def test_sessions_are_refused_in_words(client: ServiceBusClient) -> None:
-    with (
-        pytest.raises(ServiceBusError, match="has no sessions"),
-        client.get_queue_receiver("requests", session_id="Ada", **QUICK) as receiver,
-    ):
-        receive(receiver)
 
 
 def test_what_a_client_has_not_used_is_given_back_when_it_closes(

@@ -7,7 +7,9 @@ from datetime import timedelta
 import pytest
 
 from access.adapters.clouds import CLOUDS
-from access.adapters.settings import PARTS, SettingsWrong, read, read_part
+from access.adapters import wiring
+from access.adapters.settings import SettingsWrong, read
+from access.adapters.wiring import PARTS
 from tests.docs import pages
 
 PAGE = pages.text("docs/settings.md")

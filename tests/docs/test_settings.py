@@ -7,7 +7,6 @@ from datetime import timedelta
 import pytest
 
 from access.adapters.clouds import CLOUDS
-from access.adapters import wiring
 from access.adapters.settings import SettingsWrong, read
 from access.adapters.wiring import PARTS
 from tests.docs import pages
@@ -48,7 +47,6 @@ class Recording(Mapping[str, str]):
 
 def names_read() -> set[str]:
     environment = Recording(LEAST)
-    read_part(environment)
     read(environment)
     return environment.names
 

@@ -3,7 +3,7 @@
 from collections.abc import Sequence
 from datetime import datetime, timedelta
 
-from access.errors import AlreadyAssigned, NotAssigned, TryAgain
+from access.errors import AlreadyAssigned, DirectoryRefused, NotAssigned, TryAgain
 from access.hold import Presence
 from access.model import Account, Target
 from tests.fakes.clock import FakeClock
@@ -37,6 +37,19 @@ class FakeDirectory:
         self._remember(group)
         return group
 
+    def remove_account(self, account: str) -> None:
+        """Somebody deletes an account: it is no member of anything any more."""
+        del self.accounts[account]
+        for group, members in self.groups.items():
+            if account in members:
+                self.take_member(group, account)
+
+    def remove_group(self, group: str) -> None:
+        """Somebody deletes a group."""
+        del self.groups[group]
+        for members in self.groups.values():
+            members.discard(group)
+
     def put_member(self, group: str, member: str) -> None:
         """Somebody adds a member by hand."""
         self.groups[group].add(member)
@@ -55,7 +68,9 @@ class FakeDirectory:
         self._fault("account")
         key = reference.lower()
         found = [
-            a for a in self.accounts.values() if key in {a.id, a.user_principal_name.lower(), (a.mail or "").lower()}
+            account
+            for account in self.accounts.values()
+            if key in {account.id, account.user_principal_name.lower(), account.mail and account.mail.lower()}
         ]
         return found[0] if len(found) == 1 else None
 
@@ -89,9 +104,11 @@ class FakeDirectory:
 
     async def assign(self, principal: str, target: Target, *, deadline: float) -> None:
         self._fault("assign")
-        self.calls.append(("assign", principal, target.id))
         if self._clock.monotonic() >= deadline:
             raise TryAgain("the directory (deadline)", after=timedelta(seconds=5), fault=True)
+        self.calls.append(("assign", principal, target.id))
+        if principal not in self.accounts or target.id not in self.groups:
+            raise DirectoryRefused("Request_ResourceNotFound")
         if principal in self.groups[target.id]:
             raise AlreadyAssigned
         self.put_member(target.id, principal)
@@ -99,9 +116,9 @@ class FakeDirectory:
 
     async def remove(self, principal: str, target: Target, *, deadline: float) -> None:
         self._fault("remove")
-        self.calls.append(("remove", principal, target.id))
         if self._clock.monotonic() >= deadline:
             raise TryAgain("the directory (deadline)", after=timedelta(seconds=5), fault=True)
+        self.calls.append(("remove", principal, target.id))
         if principal not in self.groups.get(target.id, set()):
             raise NotAssigned
         self.take_member(target.id, principal)

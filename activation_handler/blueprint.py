@@ -3,11 +3,6 @@
 import azure.functions as func
 
 from access.adapters import wiring
-from access.adapters.triggers import settle
-from access.model import Door
-from access.wire import Envelope, read_body, read_nudge
-from activation_handler.give import give
-from activation_handler.request_activation import request_activation
 
 worker = func.Blueprint()
 
@@ -18,6 +13,11 @@ worker = func.Blueprint()
 )
 async def activation_requests(message: func.ServiceBusMessage) -> None:
     """Decide about a request that a flow put on the queue."""
+    from access.adapters.triggers import settle
+    from access.model import Door
+    from access.wire import Envelope
+    from activation_handler.request_activation import request_activation
+
     ports = wiring.ports()
 
     async def work(raw: bytes, envelope: Envelope) -> None:
@@ -32,9 +32,7 @@ async def activation_requests(message: func.ServiceBusMessage) -> None:
 )
 async def provisioning(message: func.ServiceBusMessage) -> None:
     """Give what was accepted, approved, or whose start is due."""
-    ports = wiring.ports()
+    from access.adapters.triggers import nudged
+    from activation_handler.give import give
 
-    async def work(raw: bytes, _: Envelope) -> None:
-        await give(read_nudge(read_body(raw)[0]).activation, ports=ports)
-
-    await settle(message, "provisioning", ports, work)
+    await nudged(message, "provisioning", wiring.ports(), give)

@@ -6,10 +6,6 @@ import azure.functions as func
 
 from access.adapters import wiring
 from access.adapters.log import correlated
-from access.adapters.triggers import settle
-from access.wire import Envelope, read_body, read_nudge
-from approval_queue.answer_card import answer_card
-from approval_queue.ask_approvers import ask_approvers
 
 worker = func.Blueprint()
 web = func.Blueprint()
@@ -26,18 +22,18 @@ that you received; nothing can be decided on this page.</p></html>"""
 )
 async def approvals(message: func.ServiceBusMessage) -> None:
     """Find out who may decide, and have them told."""
-    ports = wiring.ports()
+    from access.adapters.triggers import nudged
+    from approval_queue.ask_approvers import ask_approvers
 
-    async def work(raw: bytes, _: Envelope) -> None:
-        await ask_approvers(read_nudge(read_body(raw)[0]).activation, ports=ports)
-
-    await settle(message, "approvals", ports, work)
+    await nudged(message, "approvals", wiring.ports(), ask_approvers)
 
 
 @web.function_name("cards_decide")
 @web.route(route="api/cards/decide", methods=[func.HttpMethod.POST], auth_level=func.AuthLevel.ANONYMOUS)
 async def cards_decide(req: func.HttpRequest) -> func.HttpResponse:
     """Take a decision from a card; its two tokens are checked by the use case, so the host asks for no key."""
+    from approval_queue.answer_card import answer_card
+
     headers = {name.lower(): value for name, value in req.headers.items()}
     with correlated(headers.get("card-correlation-id", "")):
         answer = await answer_card(req.get_body(), headers, ports=wiring.ports())

@@ -5,10 +5,6 @@ import logging
 import azure.functions as func
 
 from access.adapters import wiring
-from access.adapters.triggers import settle
-from access.wire import Envelope, read_body, read_nudge
-from expiry_timer.end_due import end_due
-from expiry_timer.sweep import sweep
 
 log = logging.getLogger(__name__)
 
@@ -19,6 +15,8 @@ worker = func.Blueprint()
 @worker.timer_trigger(arg_name="timer", schedule="0 * * * * *", run_on_startup=False, use_monitor=True)
 async def sweep_timer(timer: func.TimerRequest) -> None:
     """Look at what is due; what a message missed is found here."""
+    from expiry_timer.sweep import sweep
+
     if timer.past_due:
         log.warning("sweep.past_due")
     await sweep(ports=wiring.ports())
@@ -30,9 +28,7 @@ async def sweep_timer(timer: func.TimerRequest) -> None:
 )
 async def expirations(message: func.ServiceBusMessage) -> None:
     """End an activation that is due, or go on until its end is proven."""
-    ports = wiring.ports()
+    from access.adapters.triggers import nudged
+    from expiry_timer.end_due import end_due
 
-    async def work(raw: bytes, _: Envelope) -> None:
-        await end_due(read_nudge(read_body(raw)[0]).activation, ports=ports)
-
-    await settle(message, "expirations", ports, work)
+    await nudged(message, "expirations", wiring.ports(), end_due)

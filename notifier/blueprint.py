@@ -3,9 +3,6 @@
 import azure.functions as func
 
 from access.adapters import wiring
-from access.adapters.triggers import settle
-from access.wire import Envelope, read_body, read_telling
-from notifier.notify import notify
 
 worker = func.Blueprint()
 
@@ -16,6 +13,10 @@ worker = func.Blueprint()
 )
 async def notifications(message: func.ServiceBusMessage) -> None:
     """Send one mail to one person, once."""
+    from access.adapters.triggers import settle
+    from access.wire import Envelope, read_body, read_telling
+    from notifier.notify import notify
+
     ports = wiring.ports()
 
     async def work(raw: bytes, _: Envelope) -> None:

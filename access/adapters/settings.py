@@ -9,6 +9,7 @@ from datetime import timedelta
 from urllib.parse import urlsplit
 
 from access.adapters.clouds import CLOUDS
+from access.adapters.wiring import PARTS
 from access.model import Timing
 
 _GUID = re.compile(r"[0-9a-f]{8}(-[0-9a-f]{4}){3}-[0-9a-f]{12}", re.IGNORECASE)
@@ -48,21 +49,6 @@ class Settings:
 
     def __repr__(self) -> str:
         return f"Settings(part={self.part!r}, tenant={self.tenant!r})"
-
-
-PARTS = ("all", "web", "worker")
-
-
-def read_part(environment: Mapping[str, str]) -> str:
-    """Return which blueprints to register; indexing needs only this.
-
-    Raises:
-        SettingsWrong: it is none of ``PARTS``.
-    """
-    part = environment.get("PART", "all")
-    if part not in PARTS:
-        raise SettingsWrong([f"PART is {part!r}; set it to one of: {', '.join(PARTS)}."])
-    return part
 
 
 def read(environment: Mapping[str, str]) -> Settings:

@@ -40,6 +40,15 @@ def envelope_of(message: Any, queue: str) -> Envelope:
     )
 
 
+async def nudged(message: Any, queue: str, ports: Ports, use_case: Callable[..., Awaitable[None]]) -> None:
+    """Have ``use_case(activation_id, ports=ports)`` look at the activation that a nudge names."""
+
+    async def work(raw: bytes, _: Envelope) -> None:
+        await use_case(read_nudge(read_body(raw)[0]).activation, ports=ports)
+
+    await settle(message, queue, ports, work)
+
+
 async def settle(message: Any, queue: str, ports: Ports, work: Callable[[bytes, Envelope], Awaitable[None]]) -> None:
     """Do ``work`` for a message, and turn what it raises into what the broker is to do."""
     raw, envelope = message.get_body(), envelope_of(message, queue)

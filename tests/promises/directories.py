@@ -60,6 +60,8 @@ class FakeWorld:
     def change_user(self, user: str, **properties: Any) -> None:
         names = {"mail": "mail", "employeeId": "employee_id", "otherMails": "other_mails", "accountEnabled": "enabled"}
         changed = {names[name]: value for name, value in properties.items()}
+        if "employee_id" in changed:
+            changed["employee_id"] = changed["employee_id"].strip() or None  # as an account says it: empty is none
         self._directory.add_account(replace(self._directory.accounts[user], **changed))
 
     def add_member(self, group: str, member: str) -> None:
@@ -94,22 +96,29 @@ class RealWorld:
         self._admin.delete(f"/groups/{group}")
 
 
-class Credential:
-    """The app's identity: a token of the local Entra, given as slowly as a test wants it."""
+def app_token(url: str) -> str:
+    """Return a token of the local Entra that says: this is the app."""
+    answer = httpx.get(
+        f"{url}/msi/token",
+        params={"resource": "https://graph.microsoft.com", "api-version": "2019-08-01"},
+        headers={"X-IDENTITY-HEADER": "local"},
+        trust_env=False,
+    )
+    return str(answer.raise_for_status().json()["access_token"])
 
-    def __init__(self, url: str) -> None:
-        answer = httpx.get(
-            f"{url}/msi/token",
-            params={"resource": "https://graph.microsoft.com", "api-version": "2019-08-01"},
-            headers={"X-IDENTITY-HEADER": "local"},
-            trust_env=False,
-        )
-        self._token = str(answer.raise_for_status().json()["access_token"])
+
+class Credential:
+    """The app's identity, which gives its token as slowly as a test wants it."""
+
+    def __init__(self, token: str) -> None:
+        self._token = token
         self.takes = 0.0  # seconds
         self.scopes: list[str] = []
+        self.asked = asyncio.Event()
 
     async def get_token(self, *scopes: str, **_: Any) -> AccessToken:
         self.scopes += scopes
+        self.asked.set()
         await asyncio.sleep(self.takes)
         return AccessToken(self._token, 2**31)
 

@@ -25,7 +25,7 @@ from tests.local.directory.people import (
     STRANGER,
 )
 from tests.promises.conftest import FAKE_AND_REAL
-from tests.promises.directories import Credential, FakeWorld, RealWorld, World, graph_at
+from tests.promises.directories import Credential, FakeWorld, RealWorld, World, app_token, graph_at
 
 GROUP = Target(Source.GROUP_MEMBER, BACKUP_OPERATORS)
 GONE = Target(Source.GROUP_MEMBER, "00000000-0000-4000-b000-000000000999")
@@ -33,7 +33,7 @@ GONE = Target(Source.GROUP_MEMBER, "00000000-0000-4000-b000-000000000999")
 
 @pytest.fixture
 async def real_world(directory: RunningDirectory) -> AsyncIterator[RealWorld]:
-    async with graph_at(directory.url, Credential(directory.url)) as graph:
+    async with graph_at(directory.url, Credential(app_token(directory.url))) as graph:
         yield RealWorld(directory, GraphDirectory(graph))
 
 

@@ -1,6 +1,7 @@
 """The Adaptive Card of an approval: what a person must know to decide in ten seconds, and two buttons. Pure.
 
-Card version 1.0: Outlook on phones and on Mac shows nothing later (platform.md 3). All text is escaped for card Markdown.
+Card version 1.0: Outlook on phones and on Mac shows nothing later (Microsoft, actionable messages: supported clients).
+All text is escaped for card Markdown.
 """
 
 import json
@@ -133,7 +134,7 @@ def _justification(activation: Activation) -> list[dict[str, Any]]:
 
 
 def _button(choice: str, token: str, url: str) -> dict[str, Any]:
-    """Return a button. What was typed stands last in the body, since Outlook doesn't escape it (runtime.md G)."""
+    """Return a button. What was typed stands last in the body, since Outlook doesn't escape it (docs/decisions/0009)."""
     first = json.dumps({"token": token, "decision": choice})
     return {
         "type": "Action.Http",

@@ -1,4 +1,4 @@
-"""What can go wrong, in three kinds: a refusal, later, broken (style guide 4.6). Every code is explained in docs/errors.md.
+"""What can go wrong, in three kinds: a refusal, later, broken. Every code is explained in docs/errors.md.
 
 A *refusal* (``Refused``) is an answer to a person. *Later* (``TryAgain``) is waited for outside the function: a due row
 and a scheduled message. *Broken* (``Unusable``) is a message that can never succeed: it is set aside with its bytes.

@@ -55,6 +55,8 @@ def start_is_due(activation: Activation, *, now: datetime) -> bool:
 
 def queue_for(activation: Activation, *, now: datetime) -> str:
     """Return the queue whose function does what the state asks for at ``now``."""
+    if is_unasked(activation, now=now):
+        return "approvals"
     giving = asks_for(activation.state) is Work.GIVING and not (activation.ends_at and now >= activation.ends_at)
     return "provisioning" if giving or start_is_due(activation, now=now) else "expirations"
 
@@ -98,7 +100,7 @@ def judge(due: Due, activation: Activation | None, *, outbox_empty: bool, now: d
         return Nudge(queue, None, drop=False)
     if due.kind == ALARM_ROW or activation.version > due.version:
         return Drop()
-    if outbox_empty and not is_busy(activation.state):
+    if outbox_empty and not is_busy(activation.state) and not is_unasked(activation, now=now):
         return Drop()
     return Nudge(queue, now + back_off(due.tries))
 
@@ -111,6 +113,11 @@ def back_off(tries: int) -> timedelta:
 def retry_after(tries: int) -> timedelta:
     """Return the span before the directory is asked again after a fault that named none: 5 s, doubling, to 15 minutes."""
     return min(timedelta(seconds=5 << min(max(tries - 1, 0), 12)), BACK_OFF_LIMIT)
+
+
+def is_unasked(activation: Activation, *, now: datetime) -> bool:
+    """Whether a decision is wanted that nobody has been asked for yet: the message that asks may be lost."""
+    return is_open(activation, now=now) and activation.approvers_asked == 0
 
 
 def is_open(activation: Activation, *, now: datetime) -> bool:

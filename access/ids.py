@@ -8,6 +8,7 @@ from collections.abc import Mapping
 from access.model import Door, Target
 
 _GUID = re.compile(r"[0-9a-fA-F]{8}(-[0-9a-fA-F]{4}){3}-[0-9a-fA-F]{12}")
+_DIGEST = re.compile(r"[0-9a-f]{32}")
 LENGTH = 32
 """Hex digits of an id: 128 bits, far under Service Bus's 128 characters and Table Storage's 1,024."""
 
@@ -26,6 +27,11 @@ def activation_id(*, tenant: str, principal: str, door: Door, source: str, reque
     return digest("activation", tenant.lower(), principal.strip().lower(), door, source, request)
 
 
+def is_activation_id(text: str) -> bool:
+    """Whether ``text`` has the form of what ``activation_id`` returns."""
+    return _DIGEST.fullmatch(text) is not None
+
+
 def hold_id(principal: str, target: Target) -> str:
     """Return the id of the one hold for this principal and target."""
     return digest("hold", principal.strip().lower(), target.source, target.id)
@@ -36,9 +42,14 @@ def content_of(values: Mapping[str, object]) -> str:
     return digest("content", json.dumps(values, sort_keys=True, default=str))
 
 
+def is_guid(text: str) -> bool:
+    """Whether ``text`` is an object id, and not something that a sender called one."""
+    return _GUID.fullmatch(text) is not None
+
+
 def guid_of(text: str) -> str:
     """Return a GUID for ``text``, which is itself if it is one: where a vendor's field takes nothing else."""
-    if _GUID.fullmatch(text):
+    if is_guid(text):
         return text.lower()
     hexes = digest("guid", text)
     return "-".join((hexes[:8], hexes[8:12], hexes[12:16], hexes[16:20], hexes[20:]))

@@ -209,6 +209,7 @@ class Activation:
     starts_at: datetime | None = None
     ends_at: datetime | None = None
     lapses_at: datetime | None = None
+    approvers_asked: int = 0
     decision: str = ""
     decided_by: str | None = None
     decided_by_name: str = ""

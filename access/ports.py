@@ -142,7 +142,7 @@ class Quarantine(Protocol):
 
 
 class Directory(Protocol):
-    """Microsoft Graph, as far as giving and taking needs it. Vendor errors are translated here, once (pim.md 7.5)."""
+    """Microsoft Graph, as far as giving and taking needs it. Vendor errors are translated here, once."""
 
     async def account(self, reference: str) -> Account | None:
         """Return the one account that an object id, a user principal name or an address names; None: none, or several."""
@@ -301,7 +301,7 @@ class Bus(Protocol):
 
 
 class CardTokens(Protocol):
-    """The card's own token: for one approver, one activation, and once (runtime.md G)."""
+    """The card's own token: for one approver, one activation, and once (docs/messages/card-press.md)."""
 
     def issue(self, *, activation: str, approver: str, nonce: str, expires_at: datetime) -> str:
         """Return a token to put into a card."""

@@ -15,7 +15,7 @@ from typing import Any
 
 from access.approval import Choice
 from access.errors import Code, Unusable
-from access.ids import content_of
+from access.ids import content_of, is_activation_id
 from access.model import Door, Ticket, Unmet
 
 VERSION = 1
@@ -339,7 +339,7 @@ def read_nudge(body: Mapping[str, Any]) -> Nudge:
     Raises:
         Unusable: it names no activation.
     """
-    return Nudge(_required(body, "activation"))
+    return Nudge(_activation(body))
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -365,7 +365,7 @@ def read_telling(body: Mapping[str, Any]) -> Telling:
     """
     outcome = body.get("outcome")
     return Telling(
-        activation=_required(body, "activation"),
+        activation=_activation(body),
         what=_required(body, "what"),
         to=_required(body, "to"),
         outcome=outcome if isinstance(outcome, dict) else {},
@@ -396,6 +396,13 @@ def read_press(raw: bytes) -> CardPress:
         return CardPress(token=str(values["token"]), choice=Choice(values["decision"]), note=clean(note))
     except (ValueError, KeyError, TypeError, RecursionError) as error:
         raise Unusable(Code.CARD_INVALID, "the button's message is not one of our cards'") from error
+
+
+def _activation(body: Mapping[str, Any]) -> str:
+    text = _required(body, "activation")
+    if not is_activation_id(text):
+        raise Unusable(Code.NUDGE_INVALID, "the field activation is no id of ours")
+    return text
 
 
 def _required(body: Mapping[str, Any], name: str) -> str:

@@ -8,12 +8,12 @@ from datetime import datetime
 
 from access import hold as holding
 from access.change import move
-from access.errors import AlreadyAssigned, Conflict, DirectoryRefused, TryAgain
+from access.errors import AlreadyAssigned, Code, Conflict, DirectoryRefused, TryAgain
 from access.events import Event, Happened
 from access.expiry import due_event, retry_after, start_is_due
 from access.hold import Before, Hold, Presence
 from access.lifecycle import Work, asks_for, may
-from access.model import Activation, Cause, Send
+from access.model import Activation, Cause, Send, Unmet
 from access.policy import Ask, NotAllowed, evaluate
 from access.ports import Ports, Wanted
 from access.wire import Nudge, Telling
@@ -95,7 +95,7 @@ async def _ask(hold: Hold, activation: Activation, ports: Ports) -> Hold | None:
         innocent = holding.definitely_refused(asked)
         if innocent is not None:
             await ports.store.write_hold(innocent)
-        await _end(activation, Event.PROVISIONING_REFUSED, now, ports, cause=Cause.FAILED, why=str(refusal))
+        await _end(activation, Event.PROVISIONING_REFUSED, now, ports, cause=Cause.FAILED, unmet=(_refusal(refusal),))
         return None
     except TryAgain as fault:
         raise TryAgain(fault.what, after=max(fault.after, retry_after(asked.asked)), fault=True) from fault
@@ -120,12 +120,22 @@ async def _confirm(hold: Hold, activation: Activation, ports: Ports) -> None:
 
 
 async def _end(
-    activation: Activation, event: Event, now: datetime, ports: Ports, *, cause: Cause, why: str = ""
+    activation: Activation, event: Event, now: datetime, ports: Ports, *, cause: Cause, unmet: tuple[Unmet, ...] = ()
 ) -> None:
     """Commit the move to ``ending``; the message that leaves with it has the expiry timer go on."""
-    happened = Happened(event=event, at=now, details={"why": why} if why else {})
+    happened = Happened(
+        event=event, at=now, details={"unmet": [[one.code, one.what] for one in unmet]} if unmet else {}
+    )
     nudge = Send(queue="expirations", body=Nudge(activation.id).body())
     try:
-        await ports.store.commit(move(activation, happened, sends=(nudge,), cause=cause), now=now)
+        await ports.store.commit(move(activation, happened, sends=(nudge,), cause=cause, unmet=unmet), now=now)
     except Conflict as conflict:
         raise TryAgain("the activation, which changed meanwhile", after=retry_after(1)) from conflict
+
+
+def _refusal(refusal: DirectoryRefused) -> Unmet:
+    return Unmet(
+        Code.DIRECTORY_REFUSED,
+        f"The directory refused it: {refusal}",
+        "Tell the people who run Hourglass: its permissions, or the group itself, stand in the way.",
+    )

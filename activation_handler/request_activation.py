@@ -40,6 +40,8 @@ async def request_activation(raw: bytes, envelope: Envelope, *, door: Door, port
         return
     wanted = Wanted(activation=activation, role=command.role, requester=command.requester, principal=command.principal)
     facts = await ports.lookup.facts(wanted, give_up=envelope.attempt >= TRIES)
+    if facts.requester is None and not facts.unknown:
+        raise Unusable(Code.REQUESTER_UNKNOWN, "the requester is no account of this tenant, or fits more than one")
     verdict = evaluate(_ask(command), facts, now=now)
     if command.validate_only:
         await _tell_verdict(activation, command, facts, verdict, ports)

@@ -33,7 +33,7 @@ async def answer_card(raw: bytes, headers: Mapping[str, str], *, ports: Ports) -
     """Check both tokens, record the decision, and say what became of it. ``headers`` have lower-case names."""
     activation_id = ""
     try:
-        # Outlook moves its token aside when the card names Authorization itself (runtime.md G).
+        # Outlook moves its token aside when the card names Authorization itself (docs/messages/card-press.md).
         authorization = headers.get("action-authorization") or headers.get("authorization") or ""
         caller = await ports.callers.caller(authorization)
         press = read_press(raw)

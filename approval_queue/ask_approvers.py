@@ -1,5 +1,7 @@
 """An approval is needed: resolve the approvers now, record who is asked, and have each of them told once.
 
+Once it is decided, the same nudge has the others told that nothing is left for them to do.
+
 Approvers who are the requester or the principal are not asked (law 6), nor those whom no mail can reach.
 """
 
@@ -33,6 +35,7 @@ async def ask_approvers(activation_id: str, *, ports: Ports) -> None:
         return
     await ports.store.flush(activation_id, now=now)
     if not is_open(activation, now=now):
+        await _tell_the_others(activation, ports)
         return
     settings = await ports.register.role(activation.role)
     demand = settings.approval if settings else None
@@ -52,7 +55,12 @@ async def ask_approvers(activation_id: str, *, ports: Ports) -> None:
             for one in asked
         )
         happened = Happened(event=Event.APPROVERS_ASKED, at=now, details={"approvers": [one.account for one in asked]})
-        activation = await ports.store.commit(move(activation, happened, sends=tells, asked=asked), now=now)
+        activation = await ports.store.commit(
+            move(
+                activation, happened, sends=tells, asked=asked, approvers_asked=activation.approvers_asked + len(asked)
+            ),
+            now=now,
+        )
 
 
 async def _to_ask(activation: Activation, demand: ApprovalDemand, now: datetime, ports: Ports) -> list[Asked]:
@@ -80,6 +88,20 @@ def _asked(activation: Activation, person: Person, now: datetime) -> Asked:
         nonce=ids.digest("card", activation.id, reader.id, now.isoformat()),
         asked_at=now,
     )
+
+
+async def _tell_the_others(activation: Activation, ports: Ports) -> None:
+    """Tell the approvers who did not decide that it is decided; the mail itself goes to each only once."""
+    if activation.decided_by is None:
+        return
+    for one in await ports.store.asked(activation.id):
+        if one.account != activation.decided_by:
+            await ports.bus.send(
+                "notifications",
+                Telling(activation=activation.id, what="decided", to=one.account).body(),
+                message_id=ids.digest("decided", activation.id, one.account),
+                correlation_id=activation.correlation_id,
+            )
 
 
 async def _withdraw(activation: Activation, now: datetime, ports: Ports) -> None:

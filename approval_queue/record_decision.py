@@ -98,7 +98,7 @@ async def _decide(activation: Activation, decision: Decision, now: datetime, por
         decided_at=now,
         decision_note=decision.note,
     )
-    others = await _others(activation, decision.account, ports)
+    others = (Send(queue="approvals", body=Nudge(activation.id).body()),)
     if decision.choice is Choice.DENY:
         happened = Happened(event=Event.DENIED, at=now, by=decision.account, details={"note": decision.note})
         tell = _tell(activation, "denied", activation.requester)
@@ -149,12 +149,6 @@ async def _rules_again(
         ticket=activation.ticket,
     )
     return evaluate(ask, facts, now=now)
-
-
-async def _others(activation: Activation, account: str, ports: Ports) -> tuple[Send, ...]:
-    """Return the messages that tell the other approvers that it is decided."""
-    asked = await ports.store.asked(activation.id)
-    return tuple(_tell(activation, "decided", one.account) for one in asked if one.account != account)[:40]
 
 
 def _tell(activation: Activation, what: str, to: str) -> Send:

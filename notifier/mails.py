@@ -108,7 +108,8 @@ def failed(activation: Activation) -> Words:
     return Words(
         kind="failed",
         headline=f"{activation.role_name} could not be granted",
-        lines=("The directory refused it for good. Nothing is left behind; the people who run Hourglass can see why.",),
+        lines=("Nothing is left behind. This stood in the way:",),
+        unmet=activation.unmet,
     )
 
 

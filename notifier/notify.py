@@ -1,7 +1,8 @@
 """One mail to one person, once: find who and where, write it, send it, record that it was sent.
 
 At most once where we can know: a row is written before the call. When a worker dies between Exchange's answer and the
-record, the mail goes out again after two minutes: nobody is left untold, and that is the one case of a second mail.
+record, or Exchange takes a mail and its answer is lost, the mail goes out again: nobody is left untold, and those are the
+two cases of a second mail.
 """
 
 import logging

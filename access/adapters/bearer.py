@@ -1,4 +1,4 @@
-"""The card's bearer token, as Entra issues it for Outlook's Actions service since 2026-06-08 (runtime.md G).
+"""The card's bearer token, as Entra issues it for Outlook's Actions service since 2026-06-08 (docs/messages/card-press.md).
 
 Who presses is (``tid``, ``oid``): never an address. The tenant and the keys come from settings, never from the token.
 """

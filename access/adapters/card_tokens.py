@@ -1,4 +1,4 @@
-"""The card's own token: HS256 by PyJWT, for one approver and one activation; keys rotate by their ids (runtime.md G)."""
+"""The card's own token: HS256 by PyJWT, for one approver and one activation; keys rotate by their ids."""
 
 import hmac
 from collections.abc import Mapping

@@ -1,4 +1,4 @@
-"""Hosts and authorities of each cloud, in one table (platform.md 6.3)."""
+"""Hosts and authorities of each cloud, in one table."""
 
 from dataclasses import dataclass
 from types import MappingProxyType

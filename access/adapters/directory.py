@@ -1,6 +1,6 @@
 """Microsoft Graph as the rules need it: look up, give, take back, read back. Vendor errors are translated here, once.
 
-Source of the calls and of the errors: reference/pim.md 7.4 and 7.5, that is Microsoft's pages on group members.
+Source: Microsoft Graph v1.0, group: add members, remove member, list members; user: checkMemberGroups.
 """
 
 import re

@@ -1,7 +1,7 @@
 """One Graph client per process: built by msgraph-sdk, its answers read raw, its retries off, its calls under a deadline.
 
 The SDK's own retry would answer "already there" to itself (protocol 5) and sleep in the function (protocol 6). Its model
-classes cost seconds to import, so answers are read as JSON (runtime.md E). This module is imported on first use only.
+classes cost seconds to import, so answers are read as JSON (docs/decisions/0008). This module is imported on first use only.
 """
 
 import asyncio

@@ -92,7 +92,7 @@ class Ledger:
             operations.append(Insert(Row(partition=after.id, key=keys.command(change.command))))
         etags = await self._tables.write("activations", operations)
         after = replace(after, etag=etags[0])
-        log.info("activation.committed", extra=_said(after, change.happened))
+        log.info(change.happened.event, extra=_said(after, change.happened))
         await self._send_all(after.id, outs)
         return after
 
@@ -254,7 +254,7 @@ class Ledger:
         partition, key = keys.audit(at, activation, int(event["number"]))
         row = Row(partition=partition, key=key, values={"activation": activation, "record": str(out.values["copy"])})
         await self._tables.write("audit", [Put(row)])
-        if event["number"] == 1:
+        if event["number"] == 1 and ids.is_guid(str(out.values["principal"])):
             listed = Row(
                 partition=keys.principal(str(out.values["principal"])),
                 key=keys.newest_first(at, activation),
@@ -358,7 +358,6 @@ def _said(after: Activation, happened: Happened) -> dict[str, object]:
     codes = [demand.code for demand in after.unmet]
     return {
         "activation_id": after.id,
-        "event": happened.event.value,
         "state": after.state.value,
         "version": after.version,
         **({"unmet": codes} if codes else {}),

@@ -2,7 +2,7 @@
 
 from collections.abc import Awaitable
 
-from access.errors import Code, TryAgain, Unusable
+from access.errors import TryAgain
 from access.model import Eligibility
 from access.policy import Facts
 from access.ports import Directory, People, Register, Store, Wanted
@@ -18,11 +18,7 @@ class TenantLookup:
         self._store = store
 
     async def facts(self, wanted: Wanted, *, give_up: bool) -> Facts:
-        """Return what is known now.
-
-        Raises:
-            Unusable: the requester is no account here, so that nobody could be told.
-        """
+        """Return what is known now."""
         unknown: list[str] = []
 
         async def known[T](what: str, read: Awaitable[T]) -> T | None:
@@ -39,8 +35,6 @@ class TenantLookup:
         requester = by_id.get(wanted.requester) or await known(
             "the account that asked", self._directory.account(wanted.requester)
         )
-        if requester is None and not unknown:
-            raise Unusable(Code.REQUESTER_UNKNOWN, "the requester is no account of this tenant, or fits more than one")
         principal = requester if wanted.principal == wanted.requester else by_id.get(wanted.principal)
         if principal is None and wanted.principal != wanted.requester:
             principal = await known(

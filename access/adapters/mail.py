@@ -1,4 +1,4 @@
-"""Mail by Graph ``sendMail``, without any retry: a retried call could send a mail twice (runtime.md, trap 4)."""
+"""Mail by Graph ``sendMail``, without any retry: a retried call could send a mail twice."""
 
 from msgraph.generated.models.body_type import BodyType
 from msgraph.generated.models.email_address import EmailAddress

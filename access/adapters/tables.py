@@ -19,7 +19,6 @@ TABLES = (
     "roles",
     "people",
     "quarantine",
-    "control",
 )
 """Every table there is; lower case, since Azurite minds the case on reads and Azure doesn't."""
 

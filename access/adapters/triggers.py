@@ -1,4 +1,4 @@
-"""What every queue trigger does around its use case: read, decide what an error means, settle (style guide 4.6).
+"""What every queue trigger does around its use case: read, decide what an error means, settle.
 
 Returning completes the message. A message that can never succeed is set aside, and completed. What must wait is sent
 again by us for later, with a due row beside it, and completed: an abandoned message comes back at once, and ten

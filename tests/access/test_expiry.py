@@ -33,7 +33,7 @@ FINAL = [state for state in State if is_final(state)]
 
 
 def at_state(state: State, **values: object) -> Activation:
-    return activation(state, **{"lapses_at": LAPSE, "starts_at": START, "ends_at": END, **values})
+    return activation(state, **{"approvers_asked": 2, "lapses_at": LAPSE, "starts_at": START, "ends_at": END, **values})
 
 
 # The alarm: what will act by itself (law 1)
@@ -287,3 +287,11 @@ def test_a_retry_row_of_a_final_activation_is_dropped(state: State) -> None:
 @pytest.mark.parametrize(("tries", "seconds"), [(0, 5), (1, 5), (2, 10), (3, 20), (8, 640), (9, 900), (1_000, 900)])
 def test_the_directory_is_asked_again_after_five_seconds_doubling_to_fifteen_minutes(tries: int, seconds: int) -> None:
     assert retry_after(tries) == seconds * SECOND
+
+
+def test_an_approval_that_nobody_was_asked_for_yet_is_asked_for_again_until_somebody_is() -> None:
+    # The message that asks may be lost, and without it nobody would decide before the lapse.
+    unasked = at_state(State.PENDING_APPROVAL, approvers_asked=0)
+
+    assert judged(row(NOW_ROW), unasked) == Nudge("approvals", NOW + back_off(0))
+    assert judged(row(NOW_ROW), unasked, now=LAPSE) == Drop()

@@ -10,12 +10,13 @@ from access.approval import Choice
 from access.errors import Code, Unusable
 from access.wire import CardPress, Nudge, Telling, read_nudge, read_press, read_telling
 
-TELLING = Telling(activation="activation-1", what="ended", to="ada")
+ID = "0123456789abcdef0123456789abcdef"
+TELLING = Telling(activation=ID, what="ended", to="ada")
 
 
 def test_a_nudge_is_read_as_it_was_written_and_says_nothing_but_the_id() -> None:
-    assert Nudge("activation-1").body() == {"version": 1, "activation": "activation-1"}
-    assert read_nudge(Nudge("activation-1").body()) == Nudge("activation-1")
+    assert Nudge(ID).body() == {"version": 1, "activation": ID}
+    assert read_nudge(Nudge(ID).body()) == Nudge(ID)
 
 
 @pytest.mark.parametrize("broken", [{}, {"activation": ""}, {"activation": 7}, {"activation": "x" * 321}], ids=str)
@@ -27,7 +28,7 @@ def test_a_nudge_without_an_activation_is_set_aside(broken: dict[str, object]) -
 
 @pytest.mark.parametrize("outcome", [{}, {"allowed": True}], ids=["stored", "a validation"])
 def test_a_notification_is_read_as_it_was_written(outcome: dict[str, object]) -> None:
-    telling = Telling(activation="activation-1", what="ended", to="ada", outcome=outcome)
+    telling = Telling(activation=ID, what="ended", to="ada", outcome=outcome)
     assert read_telling(json.loads(json.dumps(telling.body()))) == telling
 
 

@@ -60,6 +60,10 @@ class EntraCallers:
 
     def _claims(self, token: str) -> dict[str, Any]:
         try:
+            self._keys.get_signing_keys()
+        except (jwt.PyJWTError, OSError, ValueError) as error:  # ValueError: what came is no JSON
+            raise _no_keys() from error
+        try:
             key = self._keys.get_signing_key_from_jwt(token)
             claims: dict[str, Any] = jwt.decode(
                 token,
@@ -70,11 +74,15 @@ class EntraCallers:
                 leeway=_LEEWAY,
                 options={"require": ["exp", "nbf", "iat", "iss", "aud", "tid"]},
             )
-        except PyJWKClientConnectionError as error:
-            raise TryAgain("the keys of Entra", after=timedelta(seconds=30), fault=True) from error
+        except PyJWKClientConnectionError as error:  # the key is new to us, and the keys can't be read anew
+            raise _no_keys() from error
         except jwt.PyJWTError as error:
             raise _invalid(f"The token is not valid: {type(error).__name__}.") from error
         return claims
+
+
+def _no_keys() -> TryAgain:
+    return TryAgain("the keys of Entra", after=timedelta(seconds=30), fault=True)
 
 
 def _invalid(what: str) -> Refused:

@@ -41,7 +41,7 @@ class SignedCardTokens:
                 audience=_AUDIENCE,
                 options={"require": ["aud", "aid", "sub", "jti", "exp"], "verify_exp": False, "verify_iat": False},
             )
-        except (jwt.InvalidTokenError, KeyError) as error:
+        except (jwt.InvalidTokenError, KeyError, UnicodeEncodeError) as error:
             raise Refused(
                 Unmet(
                     Code.CARD_INVALID, "This card was not made by us, or was changed.", "Use the card in your own mail."

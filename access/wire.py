@@ -1,11 +1,8 @@
 """Messages <-> values. What strangers send is read leniently, once, here; what can't be read is named field by field.
 
-The body variants are those that Power Automate and Logic Apps are known to send (docs/messages/activation-requests.md);
-each repair is reported, none is silent. Internal messages carry ids only: they may start work, never authorise it (law 11).
+Bytes become JSON in ``access/body.py``. Internal messages carry ids only: they may start work, never authorise it (law 11).
 """
 
-import base64
-import binascii
 import json
 import re
 from collections.abc import Callable, Mapping
@@ -14,14 +11,12 @@ from datetime import UTC, datetime, timedelta
 from typing import Any
 
 from access.approval import Choice
+from access.body import BODY_LIMIT, text_of
 from access.errors import Code, Unusable
 from access.ids import content_of, is_activation_id
 from access.model import Door, Ticket, Unmet
 
 VERSION = 1
-BODY_LIMIT = 192 * 1024
-"""Bytes: under Service Bus Standard's 256 KB with its headers. Larger is set aside unread."""
-
 REFERENCE_LIMIT = 320
 """Characters of a name, an address, an id: the longest mail address there can be."""
 
@@ -30,9 +25,6 @@ IDENTITY, ATTEMPT = "hourglass-identity", "hourglass-attempt"
 
 _SHOWN = 40
 _LATEST_START = datetime(9000, 1, 1, tzinfo=UTC)  # any duration that can be read still fits before the last year
-_WCF_STRING = b"@\x06string\x083http://schemas.microsoft.com/2003/10/Serialization/"
-# The text records of .NET's binary XML (MC-NBFX 2.2.3) and how many bytes state their length.
-_WCF_LENGTHS = {0x98: 1, 0x99: 1, 0x9A: 2, 0x9B: 2, 0x9C: 4, 0x9D: 4}
 _DURATION = re.compile(r"P(?:(\d{1,4})D)?(?:T(?=\d)(?:(\d{1,5})H)?(?:(\d{1,6})M)?(?:(\d{1,7})S)?)?")
 _NUMBER = re.compile(r"-?\d{1,6}(?:[.,]\d{1,4})?")
 # Marks that turn the direction of text: a justification could show an approver other words than it holds. And halves of
@@ -85,82 +77,6 @@ class ActivateCommand:
     ignored: tuple[str, ...]
     repairs: tuple[str, ...]
     content: str
-
-
-def read_body(raw: bytes) -> tuple[dict[str, Any], tuple[str, ...]]:
-    """Read a JSON object from the bytes of a body; return it with the names of the repairs that were needed.
-
-    Raises:
-        Unusable: no JSON object is in it; the code says why.
-    """
-    if len(raw) > BODY_LIMIT:
-        raise Unusable(Code.BODY_TOO_LARGE, f"the body has {len(raw)} bytes; the limit is {BODY_LIMIT}")
-    repairs: list[str] = []
-    if raw.startswith(_WCF_STRING):
-        repairs.append("wcf-string")
-        raw = _wcf_text(raw.removeprefix(_WCF_STRING))
-    stripped = raw.removeprefix(b"\xef\xbb\xbf").rstrip(b"\x00 \t\r\n").lstrip()
-    if stripped != raw.strip():
-        repairs.append("padding")
-    if not stripped:
-        raise Unusable(Code.BODY_EMPTY, "the body is empty")
-    value = _unwrapped(_text(stripped), repairs)
-    if not isinstance(value, dict):
-        raise Unusable(Code.BODY_NOT_OBJECT, f"the body is JSON, but a {type(value).__name__}, not an object")
-    return value, tuple(repairs)
-
-
-def _wcf_text(raw: bytes) -> bytes:
-    """Return the text of a binary XML string: by the length its record states, which may itself look like a brace."""
-    if raw and (size := _WCF_LENGTHS.get(raw[0])):
-        start = 1 + size
-        return raw[start : start + int.from_bytes(raw[1:start], "little")]
-    start, end = raw.find(b"{"), raw.rfind(b"}")
-    return raw[start : end + 1] if 0 <= start < end else b""
-
-
-def _text(raw: bytes) -> str:
-    try:
-        return raw.decode()
-    except UnicodeDecodeError as error:
-        raise Unusable(Code.BODY_NOT_UTF8, f"the body is not UTF-8: byte {error.start}") from error
-
-
-def _unwrapped(text: str, repairs: list[str]) -> Any:
-    """Parse ``text``; unwrap JSON inside a JSON string, and base64 of JSON, each at most once."""
-    try:
-        value = _parsed(text)
-    except Unusable:
-        inner = _from_base64(text)
-        if inner is None:
-            raise
-        repairs.append("base64")
-        value = _parsed(inner)
-    if isinstance(value, str):
-        repairs.append("json-string")
-        inner = value.strip()
-        if not inner.startswith(("{", "[")) and (decoded := _from_base64(inner)) is not None:
-            repairs.append("base64")
-            return _parsed(decoded)
-        return _parsed(inner)
-    return value
-
-
-def _parsed(text: str) -> Any:
-    try:
-        return json.loads(text)
-    except RecursionError as error:
-        raise Unusable(Code.BODY_TOO_DEEP, "the body is nested too deep") from error
-    except ValueError as error:
-        raise Unusable(Code.BODY_NOT_JSON, f"the body is not JSON: {error}") from error
-
-
-def _from_base64(text: str) -> str | None:
-    try:
-        decoded = base64.b64decode("".join(text.split()), validate=True).decode()
-    except (binascii.Error, ValueError):
-        return None
-    return decoded.strip().removeprefix("\ufeff") or None
 
 
 def read_request(
@@ -389,7 +305,7 @@ def read_press(raw: bytes) -> CardPress:
     Raises:
         Unusable: it is not what our cards send.
     """
-    first, _, note = _text(raw[:BODY_LIMIT]).partition("\n")
+    first, _, note = text_of(raw[:BODY_LIMIT]).partition("\n")
     read: Callable[[str], Any] = json.loads
     try:
         values = read(first)

@@ -7,6 +7,7 @@ from dataclasses import replace
 from datetime import datetime
 
 from access import ids
+from access.body import read_body
 from access.change import begin
 from access.errors import Code, Conflict, Unusable
 from access.events import Event, Happened
@@ -15,7 +16,7 @@ from access.lifecycle import is_busy
 from access.model import Activation, Door, Send, Source, State, Target
 from access.policy import JUSTIFICATION_LIMIT, Allowed, Ask, Facts, NotAllowed, evaluate
 from access.ports import Ports, Wanted
-from access.wire import ActivateCommand, Envelope, Nudge, Telling, read_body, read_request
+from access.wire import ActivateCommand, Envelope, Nudge, Telling, read_request
 
 TRIES = 5
 """Deliveries, put off in between, before what can't be checked is refused instead of waited for (law 9)."""

@@ -8,9 +8,10 @@ from typing import Annotated, Any
 import typer
 
 from access import ids
+from access.body import read_body
 from access.errors import Unusable
 from access.model import Door
-from access.wire import Envelope, read_body, read_duration, read_request
+from access.wire import Envelope, read_duration, read_request
 from hourglass.outside import Outside
 from hourglass.printing import console, error_console, fields, print_table
 from hourglass.stopping import ExitCode, Stop

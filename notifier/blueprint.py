@@ -14,7 +14,8 @@ worker = func.Blueprint()
 async def notifications(message: func.ServiceBusMessage) -> None:
     """Send one mail to one person, once."""
     from access.adapters.triggers import settle
-    from access.wire import Envelope, read_body, read_telling
+    from access.body import read_body
+    from access.wire import Envelope, read_telling
     from notifier.notify import notify
 
     ports = wiring.ports()

@@ -13,10 +13,11 @@ from typing import Any
 
 from access import ids
 from access.adapters.log import correlated
+from access.body import read_body
 from access.errors import Conflict, TryAgain, Unusable
 from access.expiry import BACK_OFF_LIMIT
 from access.ports import Ports
-from access.wire import ATTEMPT, IDENTITY, Envelope, read_body, read_nudge
+from access.wire import ATTEMPT, IDENTITY, Envelope, read_nudge
 
 log = logging.getLogger(__name__)
 

@@ -9,9 +9,10 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
+from access.body import BODY_LIMIT, read_body
 from access.errors import Code, Unusable
 from access.model import Door
-from access.wire import BODY_LIMIT, ActivateCommand, Envelope, read_body, read_request
+from access.wire import ActivateCommand, Envelope, read_request
 
 SAMPLES = Path(__file__).parent.parent / "samples" / "activation-requests"
 MANIFEST: dict[str, dict[str, Any]] = json.loads((SAMPLES / "manifest.json").read_text(encoding="utf-8"))

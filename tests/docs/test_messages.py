@@ -9,10 +9,11 @@ import pytest
 from jsonschema import Draft202012Validator
 
 from access.approval import Choice
+from access.body import read_body
 from access.cards import approval_card
 from access.events import Event
 from access.model import Door, State
-from access.wire import Envelope, Nudge, Telling, read_body, read_nudge, read_press, read_request, read_telling
+from access.wire import Envelope, Nudge, Telling, read_nudge, read_press, read_request, read_telling
 from notifier.mails import WORDS
 from tests.docs import pages
 from tests.fakes.tenant import BO, FakeTenant

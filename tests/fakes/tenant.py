@@ -15,6 +15,7 @@ from access.adapters.lookup import TenantLookup
 from access.adapters.people import LinkedPeople
 from access.adapters.register import Author, TableRegister
 from access.adapters.triggers import settle
+from access.body import read_body
 from access.model import (
     Account,
     Activation,
@@ -27,7 +28,7 @@ from access.model import (
     Timing,
 )
 from access.ports import Mail, Ports
-from access.wire import Envelope, read_body, read_nudge, read_telling
+from access.wire import Envelope, read_nudge, read_telling
 from activation_handler.give import give
 from activation_handler.request_activation import request_activation
 from approval_queue.ask_approvers import ask_approvers

@@ -15,6 +15,8 @@ from access.errors import Conflict, TryAgain
 log = logging.getLogger(__name__)
 
 CONTAINER = "quarantine"
+_LONGEST = 1000
+"""Characters of a sender's text: a row takes 32,768 in one value, and refuses the whole row for more."""
 
 
 class TableQuarantine:
@@ -41,7 +43,7 @@ class TableQuarantine:
         await self._keep(f"{day}/{name}", body)
         values: dict[str, Value] = {
             "queue": queue,
-            "identity": identity,
+            "identity": identity[:_LONGEST],
             "code": code,
             "what": what,
             "bytes": len(body),
@@ -71,6 +73,6 @@ class TableQuarantine:
 def _carried(properties: Mapping[str, str]) -> dict[str, str]:
     """Return the sender's properties under names that a table takes, for the replay; at most twenty."""
     return {
-        f"property{number:02d}": f"{key}={value}"[:1000]
+        f"property{number:02d}": f"{key}={value}"[:_LONGEST]
         for number, (key, value) in enumerate(list(properties.items())[:20])
     }

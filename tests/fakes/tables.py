@@ -64,6 +64,8 @@ class FakeTables:
         self._versions += 1
         row = operation.row
         checked(row.key)
+        texts = [value for value in row.values.values() if isinstance(value, str)]
+        assert all(len(text.encode("utf-16-le")) <= 65_536 for text in texts), "a text has 64 KiB at most"
         etag = f"v{self._versions}"
         rows[row.key] = Row(partition=row.partition, key=row.key, values=dict(row.values), etag=etag)
         return etag

@@ -27,8 +27,10 @@ class RunningAzurite:
             for name, port in (("blob", self._blobs), ("queue", self._queues), ("table", self._tables))
             for option in (f"--{name}Host", HOST, f"--{name}Port", str(port))
         ]
+        # The SDKs speak a newer version of the interface than this Azurite knows; what we use is in both.
+        options = ["--silent", "--inMemoryPersistence", "--skipApiVersionCheck"]
         self._process = subprocess.Popen(
-            [node, str(PROGRAM), *listen, "--silent", "--inMemoryPersistence"],
+            [node, str(PROGRAM), *listen, *options],
             stdout=subprocess.DEVNULL,
             stderr=subprocess.DEVNULL,
         )

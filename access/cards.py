@@ -12,7 +12,10 @@ from typing import Any
 from access.model import Activation, Door, State, Unmet
 from access.policy import spoken
 
-_MARKDOWN = re.compile(r"([\\`*_{}\[\]()#+\-!|~>])")
+# What could begin emphasis, code or a link; an underscore within a word can't. Little else is touched, since a renderer
+# without Markdown shows each backslash.
+_MARKDOWN = re.compile(r"([\\`*~\[\]]|(?<!\w)_|_(?!\w))")
+_LIST = re.compile(r"(?=[-+#>]|\d+[.)])")
 _ACTION_LABELS = {"approve": "Approve", "deny": "Deny"}
 SHOWN_LIMIT = 600
 """Characters of a justification that a card shows; the mail below it shows all."""
@@ -21,7 +24,8 @@ SHOWN_LIMIT = 600
 def escape(text: str) -> str:
     """Return ``text`` so that a card shows it as it is: no Markdown, no link, no date function, no line of its own."""
     flat = " ".join(text.split())
-    return _MARKDOWN.sub(r"\\\1", flat).replace("{{", "{ {").replace("://", ":\u200b//")
+    plain = _MARKDOWN.sub(r"\\\1", flat).replace("{{", "{ {").replace("://", ":\u200b//")
+    return f"\u200b{plain}" if _LIST.match(plain) else plain
 
 
 def approval_card(activation: Activation, *, token: str, url: str, originator: str) -> dict[str, Any]:

@@ -21,7 +21,7 @@ class JsonLines(logging.Formatter):
             line["correlation_id"] = correlation
         if record.exc_info:
             line["exception"] = self.formatException(record.exc_info)
-        return json.dumps({**line, **fields}, default=str)
+        return json.dumps({**fields, **line}, default=str)
 
 
 @contextmanager

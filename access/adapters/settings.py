@@ -121,11 +121,9 @@ class _Reader:
 
     def url(self, name: str, *, default: str | None) -> str:
         text = self.text(name) or default or ""
-        parts = urlsplit(text)
-        local = parts.hostname in {"127.0.0.1", "localhost"}
         if not text:
             self.problems.append(f"{name} is missing: an https address.")
-        elif parts.scheme != "https" and not (parts.scheme == "http" and local):
+        elif not _is_safe(text):
             self.problems.append(f"{name} is {text!r}; it is to be an https address.")
         return text.rstrip("/")
 
@@ -170,3 +168,13 @@ class _Reader:
             self.problems.append(
                 f"{one} and {other} are {state}: set one, a connection string or an identity-based name."
             )
+
+
+def _is_safe(url: str) -> bool:
+    """Whether an address is https; on loopback, http will do."""
+    try:
+        parts = urlsplit(url)
+    except ValueError:
+        return False
+    local = parts.hostname in {"127.0.0.1", "localhost"}
+    return bool(parts.hostname) and (parts.scheme == "https" or (parts.scheme == "http" and local))

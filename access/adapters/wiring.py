@@ -21,7 +21,7 @@ def part() -> str:
     Raises:
         SettingsWrong: it is none of these.
     """
-    stated = os.environ.get("PART", "all")
+    stated = os.environ.get("PART", "").strip() or "all"
     if stated in PARTS:
         return stated
     from access.adapters.settings import SettingsWrong  # noqa: PLC0415 - see the module's docstring

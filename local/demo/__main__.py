@@ -34,7 +34,7 @@ def main() -> int:
     )
     Ports.add_flags(parser)
     options = parser.parse_args()
-    console = Console(highlight=False, soft_wrap=True)
+    console = Console(highlight=False)
     state = options.state or Path(tempfile.mkdtemp(prefix="hourglass-"))
     try:
         return asyncio.run(_play(options, console, state))

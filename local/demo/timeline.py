@@ -6,7 +6,9 @@ from collections.abc import Awaitable, Callable
 from dataclasses import dataclass, field
 
 from rich.console import Console
+from rich.padding import Padding
 from rich.table import Table
+from rich.text import Text
 
 _TICK = 0.2
 
@@ -34,7 +36,7 @@ class Timeline:
 
     def say(self, text: str) -> None:
         """Print something that happened, beneath a step."""
-        self.console.print(f"           [dim]{text}[/dim]", highlight=False)
+        self.console.print(Padding(Text(text, style="dim"), (0, 0, 0, 13)))
 
     async def step(self, title: str, is_true: Callable[[], Awaitable[bool]], *, within: float) -> bool:
         """Wait until something is true, at most ``within`` seconds, and print whether it became so."""
@@ -55,7 +57,12 @@ class Timeline:
         self.steps.append(step)
         mark = "[green]\u2713[/green]" if step.true else "[red]\u2717 NOT TRUE[/red]"
         at = time.monotonic() - self.began
-        self.console.print(f"  {at:6.1f} s {mark} {step.title}", highlight=False)
+        line = Table.grid(padding=(0, 1))
+        for width in (10, None):
+            line.add_column(width=width, no_wrap=width is not None)
+        line.add_column()
+        line.add_row(f"  {at:6.1f} s", mark, Text(step.title))
+        self.console.print(line)
 
     def summary(self, figures: dict[str, str]) -> bool:
         """Print what happened and how long each step took; whether every step was true."""

@@ -77,6 +77,11 @@ class World:
         answer = await self._http.patch(f"{self._directory}/admin/users/{user}", json=dict(values))
         answer.raise_for_status()
 
+    async def add_user(self, user: str, values: Mapping[str, object]) -> None:
+        """Make a user in the directory."""
+        answer = await self._http.put(f"{self._directory}/admin/users/{user}", json=dict(values))
+        answer.raise_for_status()
+
     async def add_member(self, group: str, user: str) -> None:
         """Put a user into a group by hand."""
         (await self._http.put(f"{self._directory}/admin/groups/{group}/members/{user}")).raise_for_status()

@@ -36,7 +36,7 @@ def test_a_card_says_who_wants_what_for_which_account_for_how_long_and_why() -> 
     assert "Rotate the keys." in shown(card())
     assert facts(card()) == {
         "Role": "Storage administrator",
-        "For account": r"Ada \(admin\)",
+        "For account": "Ada (admin)",
         "For how long": "2 h",
         "Starts": "as soon as it is approved",
         "Asked through": "flow Ask; who asked is not proven",
@@ -113,9 +113,14 @@ def test_what_is_active_says_who_approved_it_and_until_when() -> None:
     ("text", "harmless"),
     [
         ("**bold**", r"\*\*bold\*\*"),
-        ("[press](here)", r"\[press\]\(here\)"),
-        ("{{DATE(now)}}", r"\{\{DATE\(now\)\}\}"),
-        ("one\n\n# two", r"one \# two"),
+        ("_slanted_", r"\_slanted\_"),
+        ("`code`", r"\`code\`"),
+        ("[press](here)", r"\[press\](here)"),
+        ("{{DATE(now)}}", "{ {DATE(now)}}"),
+        ("one\n\n# two", "one # two"),
+        ("- a list", "\u200b- a list"),
+        ("1. a list", "\u200b1. a list"),
+        ("Ada Adair (admin), 2026-01-05, finance_share", "Ada Adair (admin), 2026-01-05, finance_share"),
         ("https://evil.example", "https:\u200b//evil.example"),
     ],
 )

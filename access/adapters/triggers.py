@@ -8,7 +8,7 @@ dead-letter queue.
 
 import logging
 from collections.abc import Awaitable, Callable, Mapping
-from datetime import timedelta
+from datetime import datetime, timedelta
 from typing import Any
 
 from access import ids
@@ -55,21 +55,26 @@ async def settle(message: Any, queue: str, ports: Ports, work: Callable[[bytes, 
     raw, envelope = message.get_body(), envelope_of(message, queue)
     with correlated(envelope.correlation_id or envelope.identity):
         try:
-            await work(raw, envelope)
-        except Unusable as broken:
-            await ports.quarantine.set_aside(
-                queue=queue,
-                identity=envelope.identity,
-                code=broken.code,
-                what=broken.what,
-                body=raw,
-                properties=envelope.properties,
-                now=ports.clock.now(),
-            )
+            try:
+                await work(raw, envelope)
+            except Unusable as broken:
+                await _set_aside(raw, envelope, broken, ports)
         except Conflict:
             await _put_off(raw, envelope, TryAgain("a row that changed meanwhile", after=_CONFLICT_PAUSE), ports)
         except TryAgain as later:
             await _put_off(raw, envelope, later, ports)
+
+
+async def _set_aside(raw: bytes, envelope: Envelope, broken: Unusable, ports: Ports) -> None:
+    await ports.quarantine.set_aside(
+        queue=envelope.queue,
+        identity=envelope.identity,
+        code=broken.code,
+        what=broken.what,
+        body=raw,
+        properties=envelope.properties,
+        now=ports.clock.now(),
+    )
 
 
 async def _put_off(raw: bytes, envelope: Envelope, later: TryAgain, ports: Ports) -> None:
@@ -83,9 +88,7 @@ async def _put_off(raw: bytes, envelope: Envelope, later: TryAgain, ports: Ports
     extra = {"queue": envelope.queue, "what": later.what, "seconds": after.total_seconds(), "attempt": attempt}
     log.log(level, "message.put_off", extra=extra)
     if envelope.queue in NUDGED:
-        activation = await ports.store.activation(read_nudge(read_body(raw)[0]).activation)
-        if activation is not None:
-            await ports.store.remind(activation, at)
+        await _remind(raw, at, ports)
     await ports.bus.send_again(
         envelope.queue,
         raw,
@@ -94,3 +97,13 @@ async def _put_off(raw: bytes, envelope: Envelope, later: TryAgain, ports: Ports
         correlation_id=envelope.correlation_id or "",
         at=at,
     )
+
+
+async def _remind(raw: bytes, at: datetime, ports: Ports) -> None:
+    try:
+        named = read_nudge(read_body(raw)[0]).activation
+    except Unusable:
+        return  # it names none: it waits to be set aside
+    activation = await ports.store.activation(named)
+    if activation is not None:
+        await ports.store.remind(activation, at)

@@ -32,6 +32,7 @@ def main() -> int:
     parser.add_argument(
         "--state", type=Path, default=None, help="where the tenant keeps its data (default: a new folder)"
     )
+    parser.add_argument("--split", action="store_true", help="run the app as two hosts, web and worker")
     Ports.add_flags(parser)
     options = parser.parse_args()
     console = Console(highlight=False)
@@ -50,12 +51,12 @@ async def _play(options: argparse.Namespace, console: Console, state: Path) -> i
     console.print("[bold]Hourglass[/bold]: the main job, on a tenant of its own on this machine")
     timeline = Timeline(console)
     ports = Ports.chosen(options, os.environ)
-    async with Tenant(state, ports=ports, extra=TIMING) as tenant:
+    async with Tenant(state, ports=ports, split=options.split, extra=TIMING) as tenant:
         timeline.chapter("The tenant")
         timeline.fact(
             f"Up: storage, broker, directory, mailbox, host, in {time.monotonic() - timeline.began:.1f} s", true=True
         )
-        applied = await _hourglass(tenant, "apply", "--direct", "--yes", "examples/roles.yaml")
+        applied = await apply_roles(tenant)
         timeline.fact("`hourglass apply --direct examples/roles.yaml`: roles, eligibilities and people", true=applied)
         world = World(
             tenant.settings,
@@ -63,7 +64,7 @@ async def _play(options: argparse.Namespace, console: Console, state: Path) -> i
             mailbox=f"http://127.0.0.1:{ports.mailbox}",
         )
         try:
-            true = await _tell(Story(world, timeline, _ids(), run=f"flow-{int(time.time())}"), timeline)
+            true = await _tell(Story(world, timeline, sample_ids(), run=f"flow-{int(time.time())}"), timeline)
         finally:
             await world.close()
         if options.keep:
@@ -81,11 +82,11 @@ async def _tell(story: Story, timeline: Timeline) -> bool:
     return timeline.summary({**story.figures, "All of it": f"{time.monotonic() - timeline.began:.0f} s"})
 
 
-async def _hourglass(tenant: Tenant, *arguments: str) -> bool:
-    """Run the ``hourglass`` command with the tenant's settings; what it says is shown when it fails."""
+async def apply_roles(tenant: Tenant) -> bool:
+    """Apply the sample roles by the ``hourglass`` command; what it says is shown when it fails."""
     process = await asyncio.create_subprocess_exec(
         sys.executable,
-        *("-m", "hourglass", *arguments),
+        *("-m", "hourglass", "apply", "--direct", "--yes", "examples/roles.yaml"),
         cwd=ROOT,
         env={**os.environ, **tenant.settings},
         stdout=asyncio.subprocess.PIPE,
@@ -97,7 +98,7 @@ async def _hourglass(tenant: Tenant, *arguments: str) -> bool:
     return process.returncode == 0
 
 
-def _ids() -> dict[str, str]:
+def sample_ids() -> dict[str, str]:
     """Return the object ids of the sample tenant that the story names."""
     seed = json.loads(DEFAULT_SEED.read_text(encoding="utf-8"))
     users = {user["userPrincipalName"].partition("@")[0]: user["id"].lower() for user in seed["users"]}

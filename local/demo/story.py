@@ -22,6 +22,23 @@ _EXCHANGE = {
 HELD_FOR = "PT20S"
 
 
+def request_body(run: str, name: str, **fields: object) -> bytes:
+    """Return what the flow sends: Ada's day account asks for her admin account, for a while."""
+    body = {
+        "version": 1,
+        "action": "activate",
+        "requestId": f"{run}-{name}",
+        "flow": "Request privileged access",
+        "requester": ADA,
+        "principal": "ada.admin@contoso.example",
+        "role": "backup-operators",
+        "duration": HELD_FOR,
+        "justification": "Restore the finance share: INC0012345",
+        **fields,
+    }
+    return json.dumps(body).encode()
+
+
 class Story:
     """Plays the main job. ``ids`` are the object ids of the sample tenant, by name."""
 
@@ -31,22 +48,6 @@ class Story:
         self._ids = ids
         self._run = run
         self.figures: dict[str, str] = {}
-
-    def _request(self, name: str, **fields: object) -> bytes:
-        """Return the body that the flow sends: Ada's day account asks for her admin account."""
-        body = {
-            "version": 1,
-            "action": "activate",
-            "requestId": f"{self._run}-{name}",
-            "flow": "Request privileged access",
-            "requester": ADA,
-            "principal": "ada.admin@contoso.example",
-            "role": "backup-operators",
-            "duration": HELD_FOR,
-            "justification": "Restore the finance share: INC0012345",
-            **fields,
-        }
-        return json.dumps(body).encode()
 
     async def _send(self, name: str, body: bytes) -> str:
         await self._world.send(body, message_id=f"{self._run}-{name}", correlation_id=f"{self._run}-{name}")
@@ -64,7 +65,7 @@ class Story:
         """Ask, decide, give, end, prove."""
         say, step, world = self._timeline.say, self._timeline.step, self._world
         self._timeline.chapter("The main job")
-        body = self._request("first")
+        body = request_body(self._run, "first")
         activation = await self._send("first", body)
         self._timeline.fact("Ada's flow put a request on the queue, for her admin account", true=True)
         say(f"{len(body)} bytes of JSON on activation-requests; it becomes activation {activation}")
@@ -135,7 +136,7 @@ class Story:
         await world.add_user(LAB_ID, {"id": LAB_ID, **lab})
         await world.add_member(self._ids["approvers"], LAB_ID)
         self._timeline.say("A lab account becomes an approver; nobody has said whose it is")
-        activation = await self._send("self", self._request("self"))
+        activation = await self._send("self", request_body(self._run, "self"))
         asked = lambda: self._told(LAB, "wants to activate", activation)  # noqa: E731 - read where it is used
         await step("It gets the mail and its card when Ada asks again", asked, within=20)
         await world.change_user(LAB_ID, {"employeeId": "E1001"})
@@ -154,7 +155,7 @@ class Story:
     async def refusal(self) -> None:
         """A request with two things wrong hears of both."""
         self._timeline.chapter("A refusal says everything at once")
-        activation = await self._send("long", self._request("long", duration="PT9H", justification=""))
+        activation = await self._send("long", request_body(self._run, "long", duration="PT9H", justification=""))
 
         async def both_named() -> bool:
             mail = await self._mail(ADA, "can't be activated", about=activation)
@@ -176,10 +177,10 @@ class Story:
             await self._world.members(self._ids["target"]),
         )
         await self._world.send(
-            self._request("first"), message_id=f"{self._run}-first", correlation_id=f"{self._run}-first"
+            request_body(self._run, "first"), message_id=f"{self._run}-first", correlation_id=f"{self._run}-first"
         )
         # The queue is worked in order of arrival: when a later request is answered, the duplicate was handled.
-        marker = await self._send("marker", self._request("marker", role="no-such-role"))
+        marker = await self._send("marker", request_body(self._run, "marker", role="no-such-role"))
         await self._timeline.step("A later request is answered", lambda: self._is(marker, State.REFUSED), within=15)
         after = (
             await self._world.events(first),

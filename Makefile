@@ -41,11 +41,12 @@ lint: .venv/.ready ## format, lint, types, import contracts
 
 .PHONY: check
 check: lint ## the fast checks: lint, and every test that needs no socket; under a minute
-	.venv/bin/pytest -q -m "not real and not browser"
+	.venv/bin/pytest -q -n 2 -m "not real and not browser"
 
 .PHONY: test
 test: setup requirements-fresh chromium lint ## everything, with the real parts over sockets
-	.venv/bin/pytest -q --cov --cov-report=term-missing:skip-covered --cov-fail-under=$(COVERAGE)
+	.venv/bin/pytest -q -n 2 -m "not real and not browser" --cov --cov-report=
+	.venv/bin/pytest -q -m "real or browser" --cov --cov-append --cov-report=term-missing:skip-covered --cov-fail-under=$(COVERAGE)
 
 # A floor on rules, use cases and adapters together; the rules alone are held to 100 % by tests/access/test_coverage.py.
 COVERAGE := 90

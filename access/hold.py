@@ -42,7 +42,7 @@ class Presence(StrEnum):
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Hold:
-    """The row. ``live`` maps an activation to its end, ``roles`` to its role; ``released`` maps an id to when.
+    """The row. ``live`` maps an activation to its end, ``roles`` to its role, ``released`` to when, ``let_go`` to how.
 
     ``asked`` counts our calls to assign, ``until`` is when the last of them can have landed at the latest;
     ``quiet_until`` is the same for removals. ``removed_at``: the directory said yes to our removal. ``missing_at``: the
@@ -55,6 +55,7 @@ class Hold:
     live: Mapping[str, datetime] = field(default_factory=dict)
     roles: Mapping[str, str] = field(default_factory=dict)
     released: Mapping[str, datetime] = field(default_factory=dict)
+    let_go: Mapping[str, str] = field(default_factory=dict)
     before: Before = Before.UNKNOWN
     asked: int = 0
     until: datetime | None = None
@@ -177,30 +178,39 @@ def unsettle(hold: Hold) -> Hold:
     return replace(hold, before=Before.UNKNOWN)
 
 
-def release(hold: Hold, activation: str, *, finished: frozenset[str], now: datetime) -> Release | Wait:
+def release(hold: Hold, activation: str, *, finished: frozenset[str], now: datetime) -> Release:
     """Move the activation from the live ones to the released ones, and say what follows.
 
-    ``finished`` are the other live ids whose activation is final: a worker that died left them.
+    ``finished`` are the other live ids whose activation is final: a worker that died left them. Asked again after a
+    crash, the answer is the one that was written first.
     """
-    live = {key: end for key, end in hold.live.items() if key != activation and key not in finished}
-    roles = {key: role for key, role in hold.roles.items() if key in live}
-    recent = {key: at for key, at in hold.released.items() if now < at + RELEASED_KEPT}
-    out = replace(hold, live=live, roles=roles, released={**recent, activation: now})
-    if hold.phase is Phase.REMOVING:
-        if hold.by == activation:
-            return Release(None, Outcome.REMOVE)
-        return Release(None if activation in hold.released else out, Outcome.OTHERS_HOLD)
+    if hold.phase is Phase.REMOVING and hold.by == activation:
+        return Release(None, Outcome.REMOVE)
     if activation in hold.released:
-        return Release(None, Outcome.PROVEN_GONE if hold.by == activation else Outcome.OTHERS_HOLD)
+        said = Outcome(hold.let_go.get(activation, Outcome.OTHERS_HOLD))
+        # What was to be removed and is removing no more was proven gone.
+        return Release(None, Outcome.PROVEN_GONE if said is Outcome.REMOVE else said)
+    live = {key: end for key, end in hold.live.items() if key != activation and key not in finished}
+    out = replace(hold, live=live, roles={key: role for key, role in hold.roles.items() if key in live})
+    if hold.phase is Phase.REMOVING:
+        return _let_go(out, activation, Outcome.NEVER_GIVEN, now)
     if live:
-        return Release(out, Outcome.OTHERS_HOLD)
+        return _let_go(out, activation, Outcome.OTHERS_HOLD, now)
     if hold.phase is Phase.FREE:
-        return Release(replace(out, freed_at=now), Outcome.NEVER_GIVEN)
+        return _let_go(replace(out, freed_at=now), activation, Outcome.NEVER_GIVEN, now)
     if hold.before is Before.YES or hold.asked == 0:
         kept = Outcome.HELD_BEFORE if hold.before is Before.YES else Outcome.NEVER_GIVEN
-        return Release(replace(out, phase=Phase.FREE, before=Before.UNKNOWN, freed_at=now), kept)
+        free = replace(out, phase=Phase.FREE, before=Before.UNKNOWN, freed_at=now)
+        return _let_go(free, activation, kept, now)
     removing = replace(out, phase=Phase.REMOVING, by=activation, removals=0, removed_at=None, missing_at=None)
-    return Release(removing, Outcome.REMOVE)
+    return _let_go(removing, activation, Outcome.REMOVE, now)
+
+
+def _let_go(hold: Hold, activation: str, outcome: Outcome, now: datetime) -> Release:
+    """Return the row with the activation among the released ones, and with what was said to it."""
+    released = {key: at for key, at in hold.released.items() if now < at + RELEASED_KEPT} | {activation: now}
+    let_go = {key: said for key, said in hold.let_go.items() if key in released} | {activation: outcome.value}
+    return Release(replace(hold, released=released, let_go=let_go), outcome)
 
 
 def only_reads(hold: Hold, *, now: datetime, timing: Timing) -> bool:

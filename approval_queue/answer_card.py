@@ -75,6 +75,9 @@ async def _check_card(activation: str, approver: str, nonce: str, account: str, 
 
 async def _refusal(refused: Refused, activation_id: str, ports: Ports) -> Answer:
     codes = {demand.code for demand in refused.unmet}
+    if Code.TOKEN_WITHOUT_OID in codes:
+        line = f"{status_line(refused.unmet[0])} See {ports.public_url}/about"
+        return Answer(status=UNAUTHORISED, line=line)
     line = "; ".join(status_line(demand) for demand in refused.unmet)
     if codes & _CLOSED and (activation := await ports.store.activation(activation_id)) is not None:
         return Answer(

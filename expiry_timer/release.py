@@ -33,8 +33,6 @@ async def _let_go(activation: Activation, ports: Ports) -> tuple[Hold, Outcome]:
         now = ports.clock.now()
         finished = await _finished(hold, activation.id, ports)
         verdict = holding.release(hold, activation.id, finished=finished, now=now)
-        if isinstance(verdict, Wait):
-            raise TryAgain(verdict.why, after=verdict.until - now)
         if verdict.hold is None:
             return hold, verdict.outcome
         try:

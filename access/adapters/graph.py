@@ -32,6 +32,7 @@ from access.ports import Clock
 
 _deadline: ContextVar[float | None] = ContextVar("deadline", default=None)
 _LATER = timedelta(seconds=5)
+_ERRORS = {"4XX": ODataError, "5XX": ODataError}
 
 
 class GraphFault(Exception):  # noqa: N818 - a fault, not a bug of ours
@@ -96,7 +97,7 @@ class Graph:
             TryAgain: it didn't answer.
         """
         async with self._asking(request):
-            raw = await self._adapter.send_primitive_async(request, "bytes", {"XXX": ODataError})
+            raw = await self._adapter.send_primitive_async(request, "bytes", _ERRORS)
         return cast("dict[str, Any]", json.loads(cast("bytes", raw) or b"{}"))
 
     async def pages(self, request: RequestInformation) -> AsyncIterator[dict[str, Any]]:
@@ -114,7 +115,7 @@ class Graph:
     async def act(self, request: RequestInformation, *, deadline: float | None = None) -> None:
         """Send a request whose answer has no content; on the wire before ``deadline`` (monotonic), or not at all."""
         async with self._asking(request, deadline):
-            await self._adapter.send_no_response_content_async(request, {"XXX": ODataError})
+            await self._adapter.send_no_response_content_async(request, _ERRORS)
 
     @asynccontextmanager
     async def _asking(self, request: RequestInformation, deadline: float | None = None) -> AsyncIterator[None]:

@@ -109,19 +109,25 @@ def test_a_release_that_was_written_already_goes_on_with_its_removal() -> None:
 
 
 def test_a_release_that_was_proven_already_is_not_done_again() -> None:
-    proven = hold(by="first", released={"first": NOW}, gone_at=NOW)
+    proven = hold(by="first", released={"first": NOW}, let_go={"first": "remove"}, gone_at=NOW)
     assert released(proven) == Release(None, Outcome.PROVEN_GONE)
 
 
-def test_a_release_that_left_it_to_others_is_not_done_again() -> None:
-    others = held(live={"second": END}, released={"first": NOW})
-    assert released(others) == Release(None, Outcome.OTHERS_HOLD)
+def test_a_removal_that_was_proven_stays_proven_when_somebody_else_holds_since() -> None:
+    again = held(live={"second": END}, by=None, released={"first": NOW}, let_go={"first": "remove"}, gone_at=NOW)
+    assert released(again) == Release(None, Outcome.PROVEN_GONE)
+
+
+@pytest.mark.parametrize("said", [Outcome.OTHERS_HOLD, Outcome.HELD_BEFORE, Outcome.NEVER_GIVEN], ids=str)
+def test_a_release_that_was_written_already_has_the_answer_that_was_written(said: Outcome) -> None:
+    written = held(live={"second": END}, released={"first": NOW}, let_go={"first": said.value})
+    assert released(written) == Release(None, said)
 
 
 def test_who_never_got_in_is_released_while_another_ones_removal_goes_on() -> None:
     removing = hold(phase=Phase.REMOVING, by="first", asked=1, released={"first": NOW})
     verdict = released(removing, "second")
-    assert verdict.outcome is Outcome.OTHERS_HOLD
+    assert verdict.outcome is Outcome.NEVER_GIVEN
     row = row_of(verdict)
     assert (row.phase, row.by, row.released) == (Phase.REMOVING, "first", {"first": NOW, "second": NOW})
 

@@ -1,5 +1,6 @@
 """Azure Tables in memory: ETags conflict, inserts collide, a batch is all or nothing, keys sort by code point."""
 
+import asyncio
 from collections.abc import AsyncIterator, Sequence
 
 from access.adapters.keys import checked
@@ -16,20 +17,20 @@ class FakeTables:
         self._versions = 0
 
     async def get(self, table: str, partition: str, key: str) -> Row | None:
-        self._called("get", table)
+        await self._called("get", table)
         return self._partition(table, partition).get(key)
 
     async def query(
         self, table: str, partition: str, *, start: str, end: str, limit: int | None = None
     ) -> AsyncIterator[Row]:
-        self._called("query", table)
+        await self._called("query", table)
         rows = self._partition(table, partition)
         for key in sorted(k for k in rows if start <= k < end)[:limit]:
             if key in rows:
                 yield rows[key]
 
     async def write(self, table: str, operations: Sequence[Operation]) -> list[str]:
-        self._called("write", table)
+        await self._called("write", table)
         assert 1 <= len(operations) <= 100, "a transaction holds 1 to 100 operations"
         places = [_place(operation) for operation in operations]
         assert len({partition for partition, _ in places}) == 1, "a transaction is one partition"
@@ -43,8 +44,10 @@ class FakeTables:
         assert table in TABLES, f"no table {table}"
         return self.rows.setdefault((table, checked(partition)), {})
 
-    def _called(self, what: str, table: str) -> None:
+    async def _called(self, what: str, table: str) -> None:
+        """Count a call, and let others run first: as on a socket, anything may happen before it takes effect."""
         self.calls.append((what, table))
+        await asyncio.sleep(0)
 
     def _check(self, rows: dict[str, Row], operation: Operation, *, alone: bool) -> None:
         match operation:

@@ -16,7 +16,7 @@ from access.hold import Before, Hold, Phase
 from access.model import Activation, Due, Timing
 from tests.fakes.bus import FakeBus
 from tests.fakes.clock import FakeClock
-from tests.promises.samples import ACTIVATION, ADA_ADMIN, NOW, TARGET, asked_for
+from tests.promises.samples import ACTIVATION, ADA_ADMIN, NOW, TARGET, WatchedTables, asked_for
 
 LEASE = timedelta(seconds=50)
 """Twice the call limit, and what clocks may differ by."""
@@ -70,13 +70,19 @@ class TestTheLease:
         assert found is not None
         assert found.leased_until is None
 
-    async def test_one_that_was_never_given_back_runs_out(self, store: Ledger) -> None:
-        activation = await given(store)
-        await store.drive(activation, now=NOW).__aenter__()
-        abandoned = await store.activation(ACTIVATION)
-        assert abandoned is not None
+    async def test_one_that_could_not_be_given_back_fails_nothing_and_runs_out(
+        self, tables: Tables, clock: FakeClock
+    ) -> None:
+        watched = WatchedTables(tables)
+        store = Ledger(watched, FakeBus(clock), Timing())
+        async with store.drive(await given(store), now=NOW):
+            watched.fault = lambda _table, _operations: TryAgain("the tables", after=LEASE, fault=True)
+        watched.fault = lambda _table, _operations: None
+        kept = await store.activation(ACTIVATION)
+        assert kept is not None
+        assert kept.leased_until == NOW + LEASE
 
-        async with store.drive(abandoned, now=NOW + LEASE) as driven:
+        async with store.drive(kept, now=NOW + LEASE) as driven:
             assert driven.leased_until == NOW + 2 * LEASE
 
     async def test_a_commit_inside_gives_it_back(self, store: Ledger) -> None:

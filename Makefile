@@ -69,7 +69,7 @@ requirements.txt: uv.lock pyproject.toml | $(UV)
 
 .PHONY: requirements-fresh
 requirements-fresh: | $(UV)
-	@$(UV) export --quiet --locked --no-default-groups --no-emit-project --no-header -o - | diff -q - requirements.txt >/dev/null \
+	@$(UV) export --quiet --locked --no-default-groups --no-emit-project --no-header | diff -q - requirements.txt >/dev/null \
 	  || { echo "hourglass: requirements.txt is not what uv.lock says; run 'make requirements.txt'." >&2; exit 1; }
 
 # Debian and Ubuntu: installed where it is missing and we may; elsewhere the message says what to do.

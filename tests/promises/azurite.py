@@ -11,6 +11,7 @@ from typing import Self
 
 PROGRAM = Path(__file__).parents[2] / "node_modules" / "azurite" / "dist" / "src" / "azurite.js"
 HOST = "127.0.0.1"
+ATTEMPTS = 3
 PATIENCE = 30.0  # seconds for it to start, or to stop
 _WELL_KNOWN_KEY = "Eby8vdM02xNOcqFlqUwJPLlmEtlCDXJ1OUzFT50uSRZ6IFsuFq2UVErCz4I6tq/K1SZFPTOtr/KBHBeksoGMGw=="
 
@@ -19,6 +20,14 @@ class RunningAzurite:
     """Azurite, to use as a context manager."""
 
     def __enter__(self) -> Self:
+        # A port that was free may be somebody else's a moment later; Azurite stops then.
+        for _ in range(ATTEMPTS):
+            self._start()
+            if self._listens():
+                return self
+        raise AssertionError("Azurite does not start")
+
+    def _start(self) -> None:
         node = shutil.which("node")
         assert node, "Node.js is missing"
         self._blobs, self._queues, self._tables = free_ports(3)
@@ -34,9 +43,6 @@ class RunningAzurite:
             stdout=subprocess.DEVNULL,
             stderr=subprocess.DEVNULL,
         )
-        for port in (self._blobs, self._tables):
-            self._wait_for(port)
-        return self
 
     def __exit__(
         self, kind: type[BaseException] | None, error: BaseException | None, traceback: TracebackType | None
@@ -52,17 +58,18 @@ class RunningAzurite:
             f"BlobEndpoint=http://{HOST}:{self._blobs}/{account};TableEndpoint=http://{HOST}:{self._tables}/{account};"
         )
 
-    def _wait_for(self, port: int) -> None:
+    def _listens(self) -> bool:
+        """Wait until all ports answer; whether they do."""
         deadline = time.monotonic() + PATIENCE
-        while True:
+        waiting = [self._blobs, self._queues, self._tables]
+        while waiting and self._process.poll() is None:
             try:
-                socket.create_connection((HOST, port), timeout=1).close()
+                socket.create_connection((HOST, waiting[0]), timeout=1).close()
+                waiting.pop(0)
             except OSError:
-                assert self._process.poll() is None, "Azurite has stopped"
-                assert time.monotonic() < deadline, "Azurite does not start"
+                assert time.monotonic() < deadline, "Azurite does not listen"
                 time.sleep(0.05)
-            else:
-                return
+        return not waiting
 
 
 def free_ports(count: int) -> list[int]:

@@ -78,6 +78,10 @@ class Store(Protocol):
         """Write a due row that has the activation looked at again, once, at ``at``."""
         ...
 
+    async def put_off(self, activation: str, queue: str, at: datetime, *, now: datetime) -> bool:
+        """Whether work of ``queue`` is tried again at ``at``, by the caller. No: somebody will have tried by then anyway."""
+        ...
+
     def due(self, *, now: datetime) -> AsyncIterator[Due]:
         """Yield what is due by ``now``, most overdue first within a shard. Costs what is due, not what exists."""
         ...

@@ -63,6 +63,11 @@ def told(telling: str) -> str:
     return f"told-{digest('told', telling)}"
 
 
+def retry(queue: str) -> str:
+    """Return the row key that says when work of a queue on this activation is tried again."""
+    return checked(f"retry-{queue}")
+
+
 def instant(at: datetime) -> str:
     """Return an instant in UTC as text that sorts by time."""
     return at.astimezone(UTC).strftime("%Y%m%dT%H%M%SZ")

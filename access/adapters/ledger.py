@@ -170,6 +170,26 @@ class Ledger:
         """Have the activation looked at again, once, at ``at``."""
         await self._tables.write("due", [Insert(self._due_row(activation.id, at, activation.version, RETRY_ROW))])
 
+    async def put_off(self, activation: str, queue: str, at: datetime, *, now: datetime) -> bool:
+        """Whether work of ``queue`` is tried again at ``at``, by the caller. No: somebody will have tried by then anyway.
+
+        Each look of the sweep may meet the same outage. If each were put off for itself, the messages would double at
+        every try: so one stands for all, and each of them is a due row as well as a message.
+        """
+        key = keys.retry(queue)
+        found = await self._tables.get("activations", activation, key)
+        if found is not None and now < keys.read_instant(str(found.values["at"])) <= at:
+            return False
+        current = await self.activation(activation)
+        if current is not None:
+            await self.remind(current, at)
+        row = Row(partition=activation, key=key, values={"at": keys.instant(at)}, etag=found.etag if found else "")
+        try:
+            await self._tables.write("activations", [Replace(row) if found else Insert(row)])
+        except Conflict:
+            return False
+        return True
+
     async def due(self, *, now: datetime) -> AsyncIterator[Due]:
         """Yield what is due by ``now``, most overdue first."""
         found: list[Due] = []

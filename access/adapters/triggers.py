@@ -78,7 +78,10 @@ async def _set_aside(raw: bytes, envelope: Envelope, broken: Unusable, ports: Po
 
 
 async def _put_off(raw: bytes, envelope: Envelope, later: TryAgain, ports: Ports) -> None:
-    """Send the message again for later, its bytes untouched; for work on an activation, write a due row too."""
+    """Send the message again for later, its bytes untouched; for work on an activation, write a due row too.
+
+    Where such work is tried again before that anyway, by another message, this one is done.
+    """
     attempt = envelope.attempt + 1
     after = max(later.after, timedelta(seconds=1))
     if envelope.queue not in NUDGED:
@@ -87,8 +90,8 @@ async def _put_off(raw: bytes, envelope: Envelope, later: TryAgain, ports: Ports
     level = logging.WARNING if later.fault else logging.INFO
     extra = {"queue": envelope.queue, "what": later.what, "seconds": after.total_seconds(), "attempt": attempt}
     log.log(level, "message.put_off", extra=extra)
-    if envelope.queue in NUDGED:
-        await _remind(raw, at, ports)
+    if envelope.queue in NUDGED and not await _tried_again(raw, envelope.queue, at, ports):
+        return
     await ports.bus.send_again(
         envelope.queue,
         raw,
@@ -99,11 +102,10 @@ async def _put_off(raw: bytes, envelope: Envelope, later: TryAgain, ports: Ports
     )
 
 
-async def _remind(raw: bytes, at: datetime, ports: Ports) -> None:
+async def _tried_again(raw: bytes, queue: str, at: datetime, ports: Ports) -> bool:
+    """Write the due row of the next try, unless an earlier one stands."""
     try:
         named = read_nudge(read_body(raw)[0]).activation
     except Unusable:
-        return  # it names none: it waits to be set aside
-    activation = await ports.store.activation(named)
-    if activation is not None:
-        await ports.store.remind(activation, at)
+        return True  # it names none: it waits to be set aside
+    return await ports.store.put_off(named, queue, at, now=ports.clock.now())

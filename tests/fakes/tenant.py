@@ -70,14 +70,25 @@ EVE = _account(7, "Eve", enabled=False, mail="eve@contoso.example", has_mailbox=
 
 
 class FakeTenant:
-    """Ports on fakes, with a role that asks for approval and people around it."""
+    """Ports on fakes, with a role that asks for approval and people around it.
 
-    def __init__(self) -> None:
-        self.clock = FakeClock()
-        self.tables = FakeTables()
-        self.bus = FakeBus(self.clock)
-        self.directory = FakeDirectory(self.clock)
-        self.mailer = FakeMailer()
+    The simulation brings an outside of its own: fakes of the same kinds, with chance between their calls.
+    """
+
+    def __init__(
+        self,
+        *,
+        clock: FakeClock | None = None,
+        tables: FakeTables | None = None,
+        bus: FakeBus | None = None,
+        directory: FakeDirectory | None = None,
+        mailer: FakeMailer | None = None,
+    ) -> None:
+        self.clock = clock or FakeClock()
+        self.tables = tables or FakeTables()
+        self.bus = bus or FakeBus(self.clock)
+        self.directory = directory or FakeDirectory(self.clock)
+        self.mailer = mailer or FakeMailer()
         self.quarantine = FakeQuarantine()
         self.register = TableRegister(self.tables)
         self.cards = SignedCardTokens({"k1": b"0" * 32})

@@ -54,21 +54,21 @@ async def _inboxes(browser: Browser, folder: Path) -> None:
     async with Tenant(folder / "state", ports=Ports.free(), extra=TIMING) as tenant:
         await _run("-m", "hourglass", "apply", "--direct", "--yes", "examples/roles.yaml", environment=tenant.settings)
         mailbox = f"http://127.0.0.1:{tenant.ports.mailbox}"
-        world = World(tenant.settings, directory=f"http://127.0.0.1:{tenant.ports.directory}", mailbox=mailbox)
-        activation = await _ask(
-            world, "run-1", duration="PT2H", justification="Restore the finance share after INC0012345"
-        )
-        await _ask(world, "run-2", duration="PT9H", justification="")
-        page = await browser.new_page(viewport={"width": 1180, "height": 760}, device_scale_factor=2)
-        mail = await _mail(world, BO, "wants to activate", activation)
-        await _open(page, mailbox, BO, mail)
-        await page.screenshot(path=PICTURES / "card.png")
-        await page.get_by_role("button", name="Approve").click()
-        await page.get_by_text("active until").or_(page.get_by_text("being granted")).first.wait_for()
-        await page.screenshot(path=PICTURES / "decided.png")
-        await _open(page, mailbox, ADA, await _mail(world, ADA, "can't be activated", ""))
-        await page.screenshot(path=PICTURES / "refused.png")
-        await world.close()
+        directory = f"http://127.0.0.1:{tenant.ports.directory}"
+        async with World(tenant.settings, directory=directory, mailbox=mailbox) as world:
+            activation = await _ask(
+                world, "run-1", duration="PT2H", justification="Restore the finance share after INC0012345"
+            )
+            await _ask(world, "run-2", duration="PT9H", justification="")
+            page = await browser.new_page(viewport={"width": 1180, "height": 760}, device_scale_factor=2)
+            mail = await _mail(world, BO, "wants to activate", activation)
+            await _open(page, mailbox, BO, mail)
+            await page.screenshot(path=PICTURES / "card.png")
+            await page.get_by_role("button", name="Approve").click()
+            await page.get_by_text("active until").or_(page.get_by_text("being granted")).first.wait_for()
+            await page.screenshot(path=PICTURES / "decided.png")
+            await _open(page, mailbox, ADA, await _mail(world, ADA, "can't be activated", ""))
+            await page.screenshot(path=PICTURES / "refused.png")
 
 
 async def _ask(world: World, run: str, **fields: str) -> str:

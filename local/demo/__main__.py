@@ -58,15 +58,12 @@ async def _play(options: argparse.Namespace, console: Console, state: Path) -> i
         )
         applied = await apply_roles(tenant)
         timeline.fact("`hourglass apply --direct examples/roles.yaml`: roles, eligibilities and people", true=applied)
-        world = World(
+        async with World(
             tenant.settings,
             directory=f"http://127.0.0.1:{ports.directory}",
             mailbox=f"http://127.0.0.1:{ports.mailbox}",
-        )
-        try:
+        ) as world:
             true = await _tell(Story(world, timeline, sample_ids(), run=f"flow-{int(time.time())}"), timeline)
-        finally:
-            await world.close()
         if options.keep:
             await _keep(console, tenant)
     return 0 if true else 1

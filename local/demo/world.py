@@ -3,7 +3,7 @@
 import json
 from collections.abc import Mapping
 from datetime import UTC, datetime
-from typing import Any
+from typing import Any, Self
 
 import httpx
 from azure.servicebus import ServiceBusMessage
@@ -99,7 +99,10 @@ class World:
         result: dict[str, Any] = answer.json()
         return result
 
-    async def close(self) -> None:
+    async def __aenter__(self) -> Self:
+        return self
+
+    async def __aexit__(self, *_: object) -> None:
         """Close every connection."""
         await self._http.aclose()
         await self._tables.close()

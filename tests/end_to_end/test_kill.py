@@ -31,9 +31,11 @@ async def eventually(is_true: Callable[[], Awaitable[bool]], within: float) -> b
 async def test_a_host_killed_between_the_grant_and_its_record_leaves_nothing_behind(tmp_path: Path) -> None:
     ports, ids = Ports.free(), sample_ids()
     directory = f"http://127.0.0.1:{ports.directory}"
-    async with Tenant(tmp_path / "state", ports=ports, extra=TIMING) as tenant:
+    async with (
+        Tenant(tmp_path / "state", ports=ports, extra=TIMING) as tenant,
+        World(tenant.settings, directory=directory, mailbox=f"http://127.0.0.1:{ports.mailbox}") as world,
+    ):
         assert await apply_roles(tenant)
-        world = World(tenant.settings, directory=directory, mailbox=f"http://127.0.0.1:{ports.mailbox}")
         body = request_body("run", "killed")
         activation = world.id_of(body)
 
@@ -59,10 +61,8 @@ async def test_a_host_killed_between_the_grant_and_its_record_leaves_nothing_beh
         assert await is_in(State.PROVISIONING)
         await tenant.start("host")
 
-        assert await eventually(lambda: is_in(State.ACTIVE), 60)
-        assert not (await world.activation(activation)).held_before  # type: ignore[union-attr] # it is active
-        assert await eventually(lambda: is_in(State.ENDED), 90)
+        # Whether it becomes active first depends on how long the killed host's lock on the message lasts.
+        assert await eventually(lambda: is_in(State.ENDED), 180)
         assert not await is_member()
         last = (await world.events(activation))[-1]
         assert (last["event"], json.loads(last["details"])["outcome"]) == ("removal.proven", "proven_gone")
-        await world.close()

@@ -7,6 +7,7 @@ from collections.abc import Mapping
 from dataclasses import dataclass, field
 from datetime import datetime, timedelta
 from enum import StrEnum
+from string import whitespace
 
 
 class State(StrEnum):
@@ -64,7 +65,8 @@ class Target:
     id: str
 
     def __post_init__(self) -> None:
-        object.__setattr__(self, "id", self.id.strip().rstrip("/").lower())
+        text = self.id.strip().lower()
+        object.__setattr__(self, "id", text.rstrip(f"/{whitespace}") or text[:1])
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

@@ -11,7 +11,8 @@ from access.adapters.graph import Graph, GraphFault
 from access.errors import DirectoryRefused
 from access.ports import Mail
 
-_REFUSED = {400, 403, 404, 413}
+_REFUSED = {400, 404, 413}
+"""403 is not among them: the right to send is missing, which somebody will mend; the mail waits for it."""
 
 
 class GraphMailer:

@@ -18,11 +18,16 @@ from local.demo.timeline import Timeline
 from local.demo.world import World
 from local.tenant.ports import Ports
 from local.tenant.problems import TenantProblem
+from local.tenant.record import TenantRecord
 from local.tenant.tenant import DEFAULT_SEED, Tenant
 
 ROOT = Path(__file__).parents[2]
 TIMING = {"CALL_LIMIT": "3", "CALL_TAIL": "2", "PROOF_WINDOW": "2"}
 """Seconds. Small, so that a proof doesn't keep you waiting; the defaults fit the real directory."""
+
+
+KEPT = Path(".local") / "demo"
+"""Where a demo that is kept has its data; begun anew each time."""
 
 
 def main() -> int:
@@ -36,15 +41,27 @@ def main() -> int:
     Ports.add_flags(parser)
     options = parser.parse_args()
     console = Console(highlight=False)
-    state = options.state or Path(tempfile.mkdtemp(prefix="hourglass-"))
     try:
-        return asyncio.run(_play(options, console, state))
+        if options.state or options.keep:
+            return asyncio.run(_play(options, console, options.state or _begin_anew(KEPT)))
+        with tempfile.TemporaryDirectory(prefix="hourglass-") as folder:
+            return asyncio.run(_play(options, console, Path(folder)))
     except TenantProblem as problem:
         sys.stderr.write(f"hourglass: {problem}\n")
         return 1
-    finally:
-        if options.state is None:
-            shutil.rmtree(state, ignore_errors=True)
+
+
+def _begin_anew(state: Path) -> Path:
+    """Empty the folder of an earlier demo.
+
+    Raises:
+        TenantProblem: that demo still runs.
+    """
+    record = TenantRecord.read(state)
+    if record is not None and record.lives():
+        raise TenantProblem(f"a demo is still running in {state} (process {record.id}); stop it first")
+    shutil.rmtree(state, ignore_errors=True)
+    return state
 
 
 async def _play(options: argparse.Namespace, console: Console, state: Path) -> int:
@@ -108,16 +125,20 @@ async def _keep(console: Console, tenant: Tenant) -> None:
     settings = tenant.state / "app.settings.json"
     settings.write_text(json.dumps({"Values": tenant.settings}, indent=2), encoding="utf-8")
     settings.chmod(0o600)
-    ports, command = tenant.ports, f".venv/bin/python -m hourglass --settings {settings}"
-    console.print("\n[bold]Everything keeps running.[/bold] Ctrl-C stops it.")
-    console.print(f"  inboxes    http://127.0.0.1:{ports.mailbox}/")
-    console.print(f"  directory  http://127.0.0.1:{ports.directory}/")
-    console.print(f"  logs       {tenant.state}/logs")
-    console.print("Try:")
+    shown = settings.relative_to(Path.cwd(), walk_up=True)
+    ports, command = tenant.ports, f".venv/bin/python -m hourglass --settings {shown}"
     asked = "--requester ada@contoso.example --principal ada.admin@contoso.example --for PT2M --justification 'A try'"
-    console.print(f"  {command} request --role backup-operators {asked}")
-    console.print(f"  {command} list")
-    console.print(f"  {command} show ID")
+    console.print("\n[bold]Everything keeps running.[/bold] Ctrl-C stops it.")
+    for line in (
+        f"  inboxes    http://127.0.0.1:{ports.mailbox}/",
+        f"  directory  http://127.0.0.1:{ports.directory}/",
+        f"  logs       {shown.parent / 'logs'}",
+        "Try:",
+        f"  {command} request --role backup-operators {asked}",
+        f"  {command} list",
+        f"  {command} show ID",
+    ):
+        console.print(line, soft_wrap=True)
     stop = asyncio.Event()
     for number in (signal.SIGINT, signal.SIGTERM):
         asyncio.get_running_loop().add_signal_handler(number, stop.set)

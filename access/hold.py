@@ -136,20 +136,21 @@ def claim(
         return Write(replace(hold, live=live, roles=roles))
     if hold.quiet_until and now < hold.quiet_until:
         return Wait(hold.quiet_until, "a removal that may still land")
-    return Write(
-        replace(hold, phase=Phase.HELD, live=live, roles=roles, before=Before.UNKNOWN, asked=0, by=None, removals=0)
-    )
+    fresh = replace(hold, phase=Phase.HELD, live=live, roles=roles, before=Before.UNKNOWN, asked=0)
+    return Write(replace(fresh, by=None, removals=0, missing_at=None))
 
 
 def settle_before(hold: Hold, presence: Presence, *, read_began: datetime, timing: Timing) -> Write | Ready | Wait:
     """Settle whether the principal held the target before us, by a read that began at ``read_began``.
 
-    Right after a removal of ours, a read that says held may be an old answer: then it can't be told yet.
+    Right after a removal of ours, a read that says held may be an old answer: then it can't be told yet. Nor by one read
+    that says gone: taken for "not held", and with the answer of the first ask lost, theirs would become ours.
     """
     if hold.before is not Before.UNKNOWN:
         return Ready(hold)
     if presence is not Presence.HELD:
-        return Write(replace(hold, before=Before.NO))
+        second = _second_look(hold, presence, read_began=read_began, timing=timing)
+        return second or Write(replace(hold, before=Before.NO, missing_at=None))
     if hold.gone_at and read_began < hold.gone_at + timing.proof_window:
         return Wait(hold.gone_at + timing.proof_window, "reads that may be older than our last removal")
     return Write(replace(hold, before=Before.YES))
@@ -239,11 +240,9 @@ def prove(hold: Hold, presence: Presence, *, read_began: datetime, timing: Timin
         return Ready(replace(hold, missing_at=None))
     if hold.until and read_began < hold.until + window:
         return Wait(hold.until + window, "an assignment that may still land")
-    if presence is Presence.GONE:
-        if hold.missing_at is None:
-            return Wait(read_began + window, "a second look at what seems to be deleted")
-        if read_began < hold.missing_at + window:
-            return Wait(hold.missing_at + window, "a second look at what seems to be deleted")
+    second = _second_look(hold, presence, read_began=read_began, timing=timing)
+    if second is not None:
+        return second
     free = replace(hold, phase=Phase.FREE, before=Before.UNKNOWN, asked=0, gone_at=read_began, freed_at=read_began)
     return Write(
         replace(
@@ -261,6 +260,14 @@ def missing(hold: Hold, presence: Presence, *, read_began: datetime) -> Hold:
     if presence is not Presence.GONE:
         return replace(hold, missing_at=None)
     return hold if hold.missing_at else replace(hold, missing_at=read_began)
+
+
+def _second_look(hold: Hold, presence: Presence, *, read_began: datetime, timing: Timing) -> Wait | None:
+    """Say when to read again: one read that says gone is never a proof; two, a proof window apart, are."""
+    again_at = (hold.missing_at or read_began) + timing.proof_window
+    if presence is not Presence.GONE or (hold.missing_at and read_began >= again_at):
+        return None
+    return Wait(again_at, "a second look at what seems to be deleted")
 
 
 def _later(one: datetime | None, other: datetime) -> datetime:

@@ -47,11 +47,18 @@ async def settle(hold: Hold, activation: Activation, ports: Ports) -> Hold:
     presence = await ports.directory.presence(activation.principal, activation.target)
     match holding.settle_before(hold, presence, read_began=began, timing=ports.timing):
         case Write(wanted):
-            try:
-                return await ports.store.write_hold(wanted)
-            except Conflict as conflict:
-                raise TryAgain("a hold that another worker wrote", after=holding.POLL) from conflict
+            return await _write(wanted, ports)
         case Wait(until, why):
+            noted = holding.missing(hold, presence, read_began=began)
+            if noted != hold:
+                await _write(noted, ports)
             raise TryAgain(why, after=until - began)
         case Ready(ready):
             return ready
+
+
+async def _write(hold: Hold, ports: Ports) -> Hold:
+    try:
+        return await ports.store.write_hold(hold)
+    except Conflict as conflict:
+        raise TryAgain("a hold that another worker wrote", after=holding.POLL) from conflict

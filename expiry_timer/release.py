@@ -71,8 +71,9 @@ async def _remove(hold: Hold, ports: Ports) -> tuple[Outcome, dict[str, object]]
             await _write(holding.answered(noted, at=began) if removed_now else noted, ports)
             raise TryAgain(why, after=max(until - began, holding.TICK))
         case Ready(still_held):
-            if removed_now:
-                await _write(holding.answered(still_held, at=began), ports)
+            noted = holding.answered(still_held, at=began) if removed_now else still_held
+            if noted != hold:
+                await _write(noted, ports)
             raise TryAgain("the directory to show the removal", after=retry_after(hold.removals))
 
 

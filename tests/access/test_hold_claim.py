@@ -1,5 +1,7 @@
 """Claim first, then read, then ask (protocol section 5, steps 2 and 3)."""
 
+from dataclasses import replace
+
 import pytest
 
 from access.hold import (
@@ -100,8 +102,13 @@ def test_not_held_when_we_looked_means_not_held_before() -> None:
     assert written(settled(HELD_BY_FIRST, Presence.NOT_HELD)).before is Before.NO
 
 
-def test_a_principal_that_does_not_exist_held_nothing_before() -> None:
-    assert written(settled(HELD_BY_FIRST, Presence.GONE)).before is Before.NO
+def test_what_seems_not_to_exist_is_looked_at_twice_a_proof_window_apart() -> None:
+    first = settled(HELD_BY_FIRST, Presence.GONE)
+    missed = replace(HELD_BY_FIRST, missing_at=NOW)
+
+    assert first == Wait(NOW + WINDOW, "a second look at what seems to be deleted")
+    assert settled(missed, Presence.GONE, read_began=NOW + WINDOW - SECOND) == first
+    assert written(settled(missed, Presence.GONE, read_began=NOW + WINDOW)).before is Before.NO
 
 
 def test_held_when_we_looked_means_held_before() -> None:

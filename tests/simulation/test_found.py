@@ -4,12 +4,13 @@ from datetime import timedelta
 
 import pytest
 
-from access.errors import TryAgain
-from access.model import State
-from tests.fakes.tenant import FakeTenant
+from access.errors import NotAssigned, TryAgain
+from access.hold import Presence
+from access.model import State, Target
+from tests.fakes.tenant import ADA_ADMIN, GROUP, FakeTenant
 
 MINUTE = timedelta(minutes=1)
-OUTAGE = [TryAgain("the directory (503)", after=timedelta(seconds=5), fault=True)]
+OUTAGE: list[Exception] = [TryAgain("the directory (503)", after=timedelta(seconds=5), fault=True)]
 
 
 def fits(tenant: FakeTenant, minutes: int) -> bool:
@@ -46,3 +47,55 @@ async def test_messages_do_not_breed_while_a_removal_fails(tenant: FakeTenant) -
     await tenant.run_for(20 * MINUTE)
     assert (await tenant.activation()).state is State.ENDED
     assert not tenant.is_held()
+
+
+def say_gone(tenant: FakeTenant, *minutes: int) -> None:
+    """Let the first read after each of these many minutes from now say that the group doesn't exist."""
+    really, left = tenant.directory.presence, [tenant.clock.now() + minute * MINUTE for minute in minutes]
+
+    async def presence(principal: str, target: Target) -> Presence:
+        if left and tenant.clock.now() >= left[0]:
+            del left[0]
+            return Presence.GONE
+        return await really(principal, target)
+
+    tenant.directory.presence = presence  # type: ignore[method-assign] # one replica answers differently
+
+
+async def test_one_read_that_says_gone_does_not_make_ours_what_was_held_before(tenant: FakeTenant) -> None:
+    await tenant.open(approval=None)
+    tenant.directory.put_member(GROUP, ADA_ADMIN.id)
+    say_gone(tenant, 0)
+    tenant.directory.faults["assign"] = OUTAGE.copy()
+    tenant.ask(duration="PT10M")
+
+    await tenant.run_for(40 * MINUTE)
+
+    assert (await tenant.activation()).state is State.ENDED
+    assert tenant.is_held()
+
+
+async def test_a_group_that_is_deleted_before_the_ask_fails_and_is_told(tenant: FakeTenant) -> None:
+    await tenant.open(approval=None)
+    tenant.ask()
+    message = tenant.bus.take()
+    assert message is not None
+    await tenant.deliver(message)
+    tenant.directory.remove_group(GROUP)
+
+    await tenant.run_for(10 * MINUTE)
+
+    assert (await tenant.activation()).state is State.FAILED
+
+
+async def test_a_read_that_finds_it_again_forgets_the_one_that_said_gone(tenant: FakeTenant) -> None:
+    await tenant.open(approval=None)
+    tenant.ask(duration="PT5M")
+    await tenant.run()
+    say_gone(tenant, 5, 9)
+    tenant.directory.faults["remove"] = [NotAssigned() for _ in range(1_000)]
+
+    await tenant.run_for(60 * MINUTE)
+
+    assert (await tenant.activation()).state is State.ENDING
+    assert tenant.is_held()

@@ -1,6 +1,7 @@
 """Claim first, then read, then ask (protocol section 5, steps 2 and 3)."""
 
 from dataclasses import replace
+from datetime import timedelta
 
 import pytest
 
@@ -102,13 +103,17 @@ def test_not_held_when_we_looked_means_not_held_before() -> None:
     assert written(settled(HELD_BY_FIRST, Presence.NOT_HELD)).before is Before.NO
 
 
-def test_what_seems_not_to_exist_is_looked_at_twice_a_proof_window_apart() -> None:
-    first = settled(HELD_BY_FIRST, Presence.GONE)
-    missed = replace(HELD_BY_FIRST, missing_at=NOW)
+@pytest.mark.parametrize(("missed", "waits"), [(None, WINDOW), (WINDOW - SECOND, SECOND)])
+def test_one_look_that_says_gone_settles_nothing(missed: timedelta | None, waits: timedelta) -> None:
+    row = replace(HELD_BY_FIRST, missing_at=NOW - missed if missed else None)
 
-    assert first == Wait(NOW + WINDOW, "a second look at what seems to be deleted")
-    assert settled(missed, Presence.GONE, read_began=NOW + WINDOW - SECOND) == first
-    assert written(settled(missed, Presence.GONE, read_began=NOW + WINDOW)).before is Before.NO
+    assert settled(row, Presence.GONE) == Wait(NOW + waits, "a second look at what seems to be deleted")
+
+
+def test_two_looks_a_proof_window_apart_say_that_nothing_was_held_before() -> None:
+    row = written(settled(replace(HELD_BY_FIRST, missing_at=NOW - WINDOW), Presence.GONE))
+
+    assert (row.before, row.missing_at) == (Before.NO, None)
 
 
 def test_held_when_we_looked_means_held_before() -> None:

@@ -24,11 +24,11 @@ def _replay(seed: int) -> int:
     story = Story(seed)
     try:
         story.run()
-    except Exception:
-        print("\n".join(story.world.history))
+    except Exception:  # noqa: BLE001 - the history first, then what broke it
+        _print(*story.world.history)
         traceback.print_exc()
         return 1
-    print("\n".join(story.world.history))
+    _print(*story.world.history)
     return 0
 
 
@@ -38,19 +38,24 @@ def _run(start: int, count: int) -> int:
         story = Story(seed)
         try:
             story.run()
-        except Exception as error:
+        except Exception as error:  # noqa: BLE001 - whatever breaks one seed, the others run
             broken += 1
-            print(f"{error if isinstance(error, Broken) else f'seed {seed}: {error!r}'}", flush=True)
+            _print(str(error) if isinstance(error, Broken) else f"seed {seed}: {error!r}")
         steps += story.world.steps
         dead += len(story.world.dead_letters)
         if number % 100 == 0:
-            print(f"{number} of {count} seeds, {broken} broken", file=sys.stderr, flush=True)
+            _print(f"{number} of {count} seeds, {broken} broken")
     seconds = monotonic() - began
-    print(
+    _print(
         f"{count} seeds, {broken} broken, {steps} steps, {dead} dead letters, {seconds:.0f} s, "
         f"{60 * count / seconds:.0f} seeds a minute"
     )
     return 1 if broken else 0
+
+
+def _print(*lines: str) -> None:
+    sys.stdout.write("".join(f"{line}\n" for line in lines))
+    sys.stdout.flush()
 
 
 if __name__ == "__main__":

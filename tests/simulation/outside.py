@@ -239,9 +239,10 @@ class LaggingDirectory(FakeDirectory):
 
     def _read(self, key: Key) -> Presence:
         """Return what a replica says, whose state may be old."""
-        if self._seems_gone is not None and self._seems_gone[0] <= self._true.true < self._seems_gone[1]:
-            if self._chance.happens(self._chance.rates.seem_gone):
-                return Presence.GONE
+        span = self._seems_gone
+        in_it = span is not None and span[0] <= self._true.true < span[1]
+        if in_it and self._chance.happens(self._chance.rates.seem_gone):
+            return Presence.GONE
         if self._was_held(key, LAG):
             return Presence.HELD
         return Presence.NOT_HELD if key[0] in self.groups else Presence.GONE

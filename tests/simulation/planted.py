@@ -1,7 +1,7 @@
 """Bugs, planted one at a time, to see whether the simulation has eyes: each leaves access behind, or takes it from somebody."""
 
 from collections.abc import Callable, Iterator, Sequence
-from contextlib import contextmanager
+from contextlib import AbstractContextManager, contextmanager
 from dataclasses import replace
 from typing import Any
 from unittest.mock import patch
@@ -43,7 +43,7 @@ def due_rows_after_the_transaction() -> Iterator[None]:
     async def late(self: Ledger, change: Any, *, now: Any) -> Any:
         own = Ledger.__new__(Ledger)
         own.__dict__.update(self.__dict__)
-        own._tables = _LateDueRows(self._tables)  # type: ignore[assignment] # the rest is passed through
+        own._tables = _LateDueRows(self._tables)
         return await commit(own, change, now=now)
 
     with patch.object(Ledger, "commit", late):
@@ -78,8 +78,9 @@ def the_other_holders_not_counted() -> Iterator[None]:
         yield
 
 
-PLANTED: dict[str, Callable[[], Any]] = {
-    "due rows after the transaction": due_rows_after_the_transaction,
-    "ending left without a proof": ending_left_without_proof,
-    "the other holders not counted": the_other_holders_not_counted,
+PLANTED: dict[str, tuple[str, Callable[[], AbstractContextManager[None]]]] = {
+    "due rows after the transaction": ("law 1", due_rows_after_the_transaction),
+    "ending left without a proof": ("law 2", ending_left_without_proof),
+    "the other holders not counted": ("law 4", the_other_holders_not_counted),
 }
+"""Each bug, with the law that it breaks."""

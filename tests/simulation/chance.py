@@ -12,6 +12,10 @@ SKEW = 2.5
 """Seconds that a worker's clock may be off, either way."""
 
 
+KINDS = {"get": "tables", "query": "tables", "write": "tables", "send": "bus", "mail": "mail"}
+"""Calls by their first word; the rest are the directory's."""
+
+
 class Crashed(BaseException):
     """The process of this worker is gone: nothing of it runs any more, not even what stands under ``finally``."""
 
@@ -56,6 +60,11 @@ class Gate:
 
     call: str
     answered: bool = False
+
+    @property
+    def kind(self) -> str:
+        """Whose call it is: the tables', the bus's, the mailer's or the directory's."""
+        return KINDS.get(self.call.partition(" ")[0], "directory")
 
     def __await__(self) -> Generator["Gate"]:
         yield self

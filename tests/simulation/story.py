@@ -90,6 +90,11 @@ class Story:
             self.world.plan(now + timedelta(seconds=random.uniform(0, 2400)), self._seem_gone)
         if random.random() < 0.05:
             self.world.plan(now + timedelta(seconds=random.uniform(0, 2400)), self._delete_group)
+        if random.random() < 0.05:
+            self.world.plan(now + timedelta(seconds=random.uniform(0, 2400)), self._lose_eligibility)
+        for kind in ("tables", "bus", "directory", "mail"):
+            if random.random() < 0.08:
+                self._plan_outage(kind, now + timedelta(seconds=random.uniform(0, 2000)))
 
     def _plan_ask(self, number: int, at: datetime) -> None:
         random, world = self.random, self.world
@@ -167,6 +172,24 @@ class Story:
     def _delete_group(self) -> None:
         self.world.directory.delete_group(GROUP)
         self.world.say("somebody deletes the group")
+
+    def _lose_eligibility(self) -> None:
+        for (table, _), rows in self.world.tables.rows.items():
+            if table == "eligibilities":
+                rows.clear()
+        self.world.say("nobody is eligible any more")
+
+    def _plan_outage(self, kind: str, at: datetime) -> None:
+        def begin() -> None:
+            self.world.say(f"the {kind} can't be reached from here on")
+            self.world.out.add(kind)
+
+        def end() -> None:
+            self.world.say(f"the {kind} can be reached again")
+            self.world.out.discard(kind)
+
+        self.world.plan(at, begin)
+        self.world.plan(at + timedelta(seconds=self.random.uniform(30, 900)), end)
 
     def _check_requests(self) -> None:
         """Every request has its one activation, or lies where somebody will find it (law 8)."""

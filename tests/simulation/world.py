@@ -29,7 +29,6 @@ SWEEP = "sweep"
 STARTED_FRESH = {"provisioning", "expirations"}
 """Queues whose scheduled messages may get lost: a due row stands beside each."""
 
-_DIRECTORY = {"assign", "remove", "presence", "look up"}
 _TOPIC = "activation-events"
 
 
@@ -86,6 +85,7 @@ class World:
             mailer=GatedMailer(),
         )
         self.tables.wrote = self._wrote
+        self.out: set[str] = set()
         self.checks: list[Callable[[], None]] = []
         self.changed = True
         self._plans: list[tuple[datetime, int, Callable[[], None]]] = []
@@ -243,6 +243,8 @@ class World:
         gate = worker.at
         if rates is CALM or gate is None:
             return None
+        if gate.kind in self.out and not gate.answered:
+            return TryAgain(f"an outage ({gate.kind})", after=timedelta(seconds=5), fault=True)
         dice = chance.random.random()
         share = 0.2 if worker.name == SWEEP else 1.0
         where = f"{'after' if gate.answered else 'before'} {gate.call}"
@@ -255,7 +257,7 @@ class World:
             until = (worker.wakes - self.began).total_seconds()
             self.say(f"FREEZES {where} until {until:.1f}")
             return None
-        fail = rates.fail_directory if gate.call in _DIRECTORY else rates.fail
+        fail = rates.fail_directory if gate.kind == "directory" else rates.fail
         if dice > 1 - fail * share:
             self.say(f"FAILS {where}")
             return TryAgain(f"chance ({gate.call})", after=timedelta(seconds=5), fault=True)

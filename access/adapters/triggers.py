@@ -103,9 +103,15 @@ async def _put_off(raw: bytes, envelope: Envelope, later: TryAgain, ports: Ports
 
 
 async def _tried_again(raw: bytes, queue: str, at: datetime, ports: Ports) -> bool:
-    """Write the due row of the next try, unless an earlier one stands."""
+    """Write the due row of the next try, unless an earlier one stands.
+
+    Where the tables can't be reached, the message goes on alone: abandoned, it would be dead-lettered in seconds.
+    """
     try:
         named = read_nudge(read_body(raw)[0]).activation
     except Unusable:
         return True  # it names none: it waits to be set aside
-    return await ports.store.put_off(named, queue, at, now=ports.clock.now())
+    try:
+        return await ports.store.put_off(named, queue, at, now=ports.clock.now())
+    except (TryAgain, Conflict):
+        return True

@@ -99,3 +99,24 @@ async def test_a_read_that_finds_it_again_forgets_the_one_that_said_gone(tenant:
 
     assert (await tenant.activation()).state is State.ENDING
     assert tenant.is_held()
+
+
+async def test_work_outlives_an_outage_of_the_tables_where_it_was_dead_lettered_in_seconds(tenant: FakeTenant) -> None:
+    await tenant.open(approval=None)
+    tenant.ask()
+    request = tenant.bus.take()
+    assert request is not None
+    await tenant.deliver(request)
+    called = tenant.tables._called
+
+    async def out(what: str, table: str) -> None:
+        raise TryAgain("the tables", after=timedelta(seconds=5), fault=True)
+
+    tenant.tables._called = out  # type: ignore[method-assign] # nothing can be read or written
+    await tenant.run_for(10 * MINUTE, sweeping=False)
+    tenant.tables._called = called  # type: ignore[method-assign] # it is back
+
+    await tenant.run_for(MINUTE, sweeping=False)
+
+    assert (await tenant.activation()).state is State.ACTIVE
+    assert fits(tenant, 10)

@@ -139,6 +139,9 @@ class Laws:
             return
         mails = [m.subject for m in world.tenant.mailer.mails if m.correlation_id == values["correlation_id"]]
         seen = {mail_state for mail_state, (_, words) in MAILS.items() if any(words in subject for subject in mails)}
+        provisioned = any(row.values.get("event") == Event.PROVISIONED for row in rows.values())
+        if provisioned != ("activated" in told):
+            raise world.broken("law 7", f"{activation[:6]} was given: {provisioned}, and told: {sorted(told)}")
         if finals != {MAILS[state][0]} or seen != {state}:
             raise world.broken("law 7", f"{activation[:6]} is {state}, and its requester was told {finals}: {mails}")
 

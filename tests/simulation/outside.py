@@ -208,8 +208,10 @@ class LaggingDirectory(FakeDirectory):
             self.late.append((self._true.true + after, effect))
             self._say(f"{call}: no answer, lands {after.total_seconds():.0f} s later")
             raise TryAgain("the directory (timeout)", after=timedelta(), fault=True)
-        effect()
-        await Gate(call, answered=True)
+        try:
+            effect()
+        finally:
+            await Gate(call, answered=True)
 
     def _give(self, key: Key) -> None:
         if key[0] not in self.groups:

@@ -86,8 +86,9 @@ class Story:
             self._plan_ask(number, at)
         if random.random() < 0.15:
             self.world.plan(now + timedelta(seconds=random.uniform(0, 2400)), self._remove_by_hand)
-        if random.random() < 0.15:
-            self.world.plan(now + timedelta(seconds=random.uniform(0, 2400)), self._seem_gone)
+        if random.random() < 0.2:  # half the time just when people ask
+            at = random.choice([meeting, now + timedelta(seconds=random.uniform(0, 2400))])
+            self.world.plan(at, self._seem_gone)
         if random.random() < 0.05:
             self.world.plan(now + timedelta(seconds=random.uniform(0, 2400)), self._delete_group)
         if random.random() < 0.05:

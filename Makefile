@@ -85,6 +85,10 @@ chromium:
 bench: setup compiled ## the figures of this machine, as a table
 	@$(RUN) -m bench
 
+.PHONY: simulate
+simulate: .venv/.ready ## the use cases against chance: SEEDS=1000 (a failing seed replays with python -m tests.simulation --seed N)
+	@$(RUN) -m tests.simulation --seeds $(or $(SEEDS),300) --start $(or $(START),$(shell date +%s))
+
 .PHONY: pictures
 pictures: setup compiled chromium ## take the README's pictures from a running demo
 	@$(RUN) -m tools.take_pictures

@@ -10,7 +10,7 @@ from dataclasses import dataclass
 from datetime import datetime, timedelta
 
 from access.errors import Code
-from access.model import Account, Door, Eligibility, RoleSettings, Ticket, Unmet
+from access.model import Account, Activation, Door, Eligibility, RoleSettings, Ticket, Unmet
 
 JUSTIFICATION_LIMIT = 2_000
 """Characters: more would not fit a card and a table row with certainty."""
@@ -30,6 +30,21 @@ class Ask:
     justification: str = ""
     ticket: Ticket | None = None
     problems: tuple[Unmet, ...] = ()
+
+
+def ask_again(activation: Activation, *, now: datetime) -> Ask:
+    """Return what an activation asks for at ``now``: at its approval or its start, the rules are asked again.
+
+    A start that has passed meanwhile means at once; the end stays where it was.
+    """
+    return Ask(
+        role=activation.role,
+        door=activation.door,
+        duration=activation.duration,
+        starts_at=activation.starts_at if activation.starts_at and activation.starts_at > now else None,
+        justification=activation.justification,
+        ticket=activation.ticket,
+    )
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

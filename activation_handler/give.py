@@ -14,7 +14,7 @@ from access.expiry import due_event, retry_after, start_is_due
 from access.hold import Before, Hold, Presence
 from access.lifecycle import Work, asks_for, may
 from access.model import Activation, Cause, Send, Unmet
-from access.policy import Ask, NotAllowed, evaluate
+from access.policy import NotAllowed, ask_again, evaluate
 from access.ports import Ports, Wanted
 from access.wire import Nudge, Telling
 from activation_handler.claim import claim, settle
@@ -58,14 +58,7 @@ async def _start(activation: Activation, now: datetime, ports: Ports) -> Activat
         activation=activation.id, role=activation.role, requester=activation.requester, principal=activation.principal
     )
     facts = await ports.lookup.facts(wanted, give_up=False)
-    ask = Ask(
-        role=activation.role,
-        door=activation.door,
-        duration=activation.duration,
-        justification=activation.justification,
-        ticket=activation.ticket,
-    )
-    verdict = evaluate(ask, facts, now=now)
+    verdict = evaluate(ask_again(activation, now=now), facts, now=now)
     if isinstance(verdict, NotAllowed):
         happened = Happened(event=Event.WITHDRAWN, at=now, details={"unmet": [demand.code for demand in verdict.unmet]})
         tell = Send(

@@ -12,7 +12,7 @@ from access.errors import Code, Conflict, Refused, TryAgain
 from access.events import Event, Happened
 from access.expiry import is_open
 from access.model import Activation, Cause, Person, Send, Unmet
-from access.policy import Allowed, Ask, NotAllowed, evaluate
+from access.policy import Allowed, NotAllowed, ask_again, evaluate
 from access.ports import Ports, Wanted
 from access.wire import Nudge, Telling
 from approval_queue.who import concerned, decider
@@ -140,15 +140,7 @@ async def _rules_again(
         person=person if person and activation.principal in person.ids else None,
     )
     facts = await ports.lookup.facts(wanted, give_up=False)
-    ask = Ask(
-        role=activation.role,
-        door=activation.door,
-        duration=activation.duration,
-        starts_at=activation.starts_at,
-        justification=activation.justification,
-        ticket=activation.ticket,
-    )
-    return evaluate(ask, facts, now=now)
+    return evaluate(ask_again(activation, now=now), facts, now=now)
 
 
 def _tell(activation: Activation, what: str, to: str) -> Send:

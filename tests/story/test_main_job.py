@@ -8,6 +8,7 @@ from datetime import timedelta
 from access.errors import DirectoryRefused, TryAgain
 from access.model import Eligibility, State
 from approval_queue.answer_card import Answer, answer_card
+from tests.fakes.clock import ARBITRARY_MORNING
 from tests.fakes.tenant import ADA, ADA_ADMIN, ADA_EXT, APPROVERS, BO, CY, DEE, ELIGIBLE, GROUP, OWNER, FakeTenant
 
 MINUTE = timedelta(minutes=1)
@@ -323,6 +324,21 @@ async def test_a_start_in_the_future_is_given_when_it_comes(tenant: FakeTenant) 
     assert tenant.is_held()
 
     await tenant.run_for(timedelta(hours=2, minutes=10))
+    assert not tenant.is_held()
+
+
+async def test_an_approval_after_the_wanted_start_starts_at_once_and_ends_as_planned(tenant: FakeTenant) -> None:
+    await tenant.open()
+    tenant.ask(start="2026-03-02T10:00:00Z")
+    await tenant.run()
+    card = tenant.card_of(BO)
+    await tenant.run_for(timedelta(hours=1, minutes=30))
+
+    await press(tenant, BO.id, card)
+
+    active = await tenant.activation()
+    assert (active.state, active.ends_at) == (State.ACTIVE, ARBITRARY_MORNING + timedelta(hours=3))
+    await tenant.run_for(timedelta(hours=1, minutes=35))
     assert not tenant.is_held()
 
 

@@ -15,7 +15,7 @@ _TICK = 0.2
 
 @dataclass(slots=True)
 class Step:
-    """One line of the summary: ``seconds`` is how long it took."""
+    """One line of the summary: ``seconds`` is how long it took since the line before."""
 
     title: str
     true: bool
@@ -29,6 +29,7 @@ class Timeline:
     console: Console
     began: float = field(default_factory=time.monotonic)
     steps: list[Step] = field(default_factory=list)
+    _last: float = 0.0
 
     def chapter(self, title: str) -> None:
         """Begin a part of the story."""
@@ -45,18 +46,20 @@ class Timeline:
         while not true and time.monotonic() < started + within:
             await asyncio.sleep(_TICK)
             true = await is_true()
-        self._print(Step(title, true, time.monotonic() - started))
+        self._print(title, true=true)
         return true
 
     def fact(self, title: str, *, true: bool) -> bool:
         """Print something that is so now, or is not."""
-        self._print(Step(title, true, 0.0))
+        self._print(title, true=true)
         return true
 
-    def _print(self, step: Step) -> None:
+    def _print(self, title: str, *, true: bool) -> None:
+        at = time.monotonic() - self.began
+        step = Step(title, true, at - self._last)
+        self._last = at
         self.steps.append(step)
         mark = "[green]\u2713[/green]" if step.true else "[red]\u2717 NOT TRUE[/red]"
-        at = time.monotonic() - self.began
         line = Table.grid(padding=(0, 1))
         for width in (10, None):
             line.add_column(width=width, no_wrap=width is not None)

@@ -13,11 +13,12 @@ import pytest
 from azure.servicebus import ServiceBusMessage
 from azure.servicebus.aio import ServiceBusClient
 
+from access.adapters import keys
 from access.adapters.build import build_credential, build_tables
-from access.adapters.keys import EVENTS
 from access.adapters.ledger import Ledger
 from access.adapters.register import Author, TableRegister
 from access.adapters.settings import read
+from access.adapters.tables import Tables
 from access.ids import activation_id
 from access.model import Door, Eligibility, RoleSettings, Source, State, Target
 from local.tenant.parts import ROOT, standard_parts
@@ -76,17 +77,19 @@ async def test_two_hundred_requests_on_two_hosts_give_one_hundred_memberships(tm
             members = (await http.get(f"http://127.0.0.1:{ports.directory}/admin/groups/{GROUP}/members")).json()
             calls = (await http.get(f"http://127.0.0.1:{ports.directory}/admin/calls")).json()
             dead = await _dead_letters(http, ports.broker_admin)
-        start, end = EVENTS
+        start, end = keys.EVENTS
         events = [
             [str(row.values["event"]) async for row in tables.query("activations", one, start=start, end=end)]
             for one in ids
         ]
+        audited = await _audited(tables, expected=2 * PEOPLE)
         await tables.close()
         await credential.close()
 
     assert states == Counter({State.ACTIVE: PEOPLE})
     assert sorted(members) == sorted(_user(number) for number in range(PEOPLE))
     assert events == [["activation.accepted", "activation.provisioned"]] * PEOPLE
+    assert audited == Counter(dict.fromkeys(ids, 2))
     added = [call for call in calls if call["method"] == "POST" and call["path"].endswith("/members/$ref")]
     assert len([call for call in added if call["status"] == 204]) == PEOPLE
     assert dead == 0
@@ -132,6 +135,21 @@ async def _settled(store: Ledger, ids: list[str]) -> Counter[State]:
         states = Counter(activation.state for activation in found if activation is not None)
         if states[State.ACTIVE] == len(ids) or time.monotonic() > limit:
             return states
+        await asyncio.sleep(1)
+
+
+async def _audited(tables: Tables, *, expected: int) -> Counter[str]:
+    """Wait until the outboxes have left, and return how many events of each activation the audit has."""
+    limit = time.monotonic() + 60
+    while True:
+        days = {keys.day(datetime.now(UTC) - timedelta(minutes=minutes)) for minutes in (0, 30)}
+        found: Counter[str] = Counter()
+        for partition in (f"{day}-{shard}" for day in days for shard in keys.shards()):
+            async for row in tables.query("audit", partition, start="0", end=keys.END):
+                if "activation" in row.values:
+                    found[str(row.values["activation"])] += 1
+        if found.total() >= expected or time.monotonic() > limit:
+            return found
         await asyncio.sleep(1)
 
 

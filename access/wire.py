@@ -14,7 +14,7 @@ from access.approval import Choice
 from access.body import BODY_LIMIT, text_of
 from access.errors import Code, Unusable
 from access.ids import content_of, is_activation_id
-from access.model import Door, Ticket, Unmet
+from access.model import Door, Send, Ticket, Unmet
 
 VERSION = 1
 REFERENCE_LIMIT = 320
@@ -286,6 +286,16 @@ def read_telling(body: Mapping[str, Any]) -> Telling:
         to=_required(body, "to"),
         outcome=outcome if isinstance(outcome, dict) else {},
     )
+
+
+def nudge(queue: str, activation: str) -> Send:
+    """Return the effect of a change that has ``queue`` look at the activation."""
+    return Send(queue=queue, body=Nudge(activation).body())
+
+
+def tell(activation: str, what: str, *, to: str) -> Send:
+    """Return the effect of a change that has somebody told ``what`` happened, once."""
+    return Send(queue="notifications", body=Telling(activation=activation, what=what, to=to).body())
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

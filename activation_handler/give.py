@@ -13,10 +13,10 @@ from access.events import Event, Happened
 from access.expiry import due_event, retry_after, start_is_due
 from access.hold import Before, Hold, Presence
 from access.lifecycle import Work, asks_for, may
-from access.model import Activation, Cause, Send, Unmet
+from access.model import Activation, Cause, Unmet
 from access.policy import NotAllowed, ask_again, evaluate
 from access.ports import Ports, Wanted
-from access.wire import Nudge, Telling
+from access.wire import nudge, tell
 from activation_handler.claim import claim, settle
 
 
@@ -61,11 +61,8 @@ async def _start(activation: Activation, now: datetime, ports: Ports) -> Activat
     verdict = evaluate(ask_again(activation, now=now), facts, now=now)
     if isinstance(verdict, NotAllowed):
         happened = Happened(event=Event.WITHDRAWN, at=now, details={"unmet": [demand.code for demand in verdict.unmet]})
-        tell = Send(
-            queue="notifications",
-            body=Telling(activation=activation.id, what="withdrawn", to=activation.requester).body(),
-        )
-        change = move(activation, happened, sends=(tell,), cause=Cause.WITHDRAWN, unmet=verdict.unmet)
+        told = tell(activation.id, "withdrawn", to=activation.requester)
+        change = move(activation, happened, sends=(told,), cause=Cause.WITHDRAWN, unmet=verdict.unmet)
     else:
         change = move(activation, Happened(event=Event.START_DUE, at=now))
     return await ports.store.commit(change, now=now)
@@ -105,10 +102,8 @@ async def _confirm(hold: Hold, activation: Activation, ports: Ports) -> None:
     now = ports.clock.now()
     held_before = hold.before is Before.YES
     happened = Happened(event=Event.PROVISIONED, at=now, details={"held_before": held_before})
-    tell = Send(
-        queue="notifications", body=Telling(activation=activation.id, what="activated", to=activation.requester).body()
-    )
-    change = move(activation, happened, sends=(tell,), held_before=held_before)
+    told = tell(activation.id, "activated", to=activation.requester)
+    change = move(activation, happened, sends=(told,), held_before=held_before)
     await ports.store.commit(change, now=now)
 
 
@@ -119,9 +114,9 @@ async def _end(
     happened = Happened(
         event=event, at=now, details={"unmet": [[one.code, one.what] for one in unmet]} if unmet else {}
     )
-    nudge = Send(queue="expirations", body=Nudge(activation.id).body())
+    onward = nudge("expirations", activation.id)
     try:
-        await ports.store.commit(move(activation, happened, sends=(nudge,), cause=cause, unmet=unmet), now=now)
+        await ports.store.commit(move(activation, happened, sends=(onward,), cause=cause, unmet=unmet), now=now)
     except Conflict as conflict:
         raise TryAgain("the activation, which changed meanwhile", after=retry_after(1)) from conflict
 

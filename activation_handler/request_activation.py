@@ -16,7 +16,7 @@ from access.lifecycle import is_busy
 from access.model import Activation, Door, Send, Source, State, Target
 from access.policy import JUSTIFICATION_LIMIT, Allowed, Ask, Facts, NotAllowed, evaluate
 from access.ports import Ports, Wanted
-from access.wire import ActivateCommand, Envelope, Nudge, Telling, read_request
+from access.wire import ActivateCommand, Envelope, Nudge, Telling, nudge, read_request, tell
 
 TRIES = 5
 """Deliveries, put off in between, before what can't be checked is refused instead of waited for (law 9)."""
@@ -117,9 +117,8 @@ def _recorded(activation: str, command: ActivateCommand, envelope: Envelope, fac
 
 def _terms(new: Activation, verdict: Allowed | NotAllowed, now: datetime) -> tuple[Event, Activation, tuple[Send, ...]]:
     """Return what the verdict makes of the request: the event, the record, and who hears of it."""
-    nudge = Nudge(new.id).body()
     if isinstance(verdict, NotAllowed):
-        refused = Send(queue="notifications", body=Telling(activation=new.id, what="refused", to=new.requester).body())
+        refused = tell(new.id, "refused", to=new.requester)
         return Event.REFUSED, replace(new, unmet=verdict.unmet), (refused,)
     new = replace(new, duration=verdict.duration, starts_at=verdict.starts_at)
     if verdict.starts_at is not None:
@@ -128,10 +127,10 @@ def _terms(new: Activation, verdict: Allowed | NotAllowed, now: datetime) -> tup
     if approval is not None:
         lapses_at = now + approval.lapses_after
         new = replace(new, lapses_at=min(lapses_at, new.ends_at) if new.ends_at else lapses_at)
-        return Event.REQUESTED, new, (Send(queue="approvals", body=nudge),)
+        return Event.REQUESTED, new, (nudge("approvals", new.id),)
     if verdict.starts_at is not None:
         return Event.SCHEDULED, new, ()
-    return Event.ACCEPTED, replace(new, ends_at=now + verdict.duration), (Send(queue="provisioning", body=nudge),)
+    return Event.ACCEPTED, replace(new, ends_at=now + verdict.duration), (nudge("provisioning", new.id),)
 
 
 async def _tell_verdict(

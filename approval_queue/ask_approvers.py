@@ -13,9 +13,9 @@ from access.change import move
 from access.errors import Code
 from access.events import Event, Happened
 from access.expiry import is_open
-from access.model import Activation, ApprovalDemand, Asked, Cause, Person, Send, Unmet
+from access.model import Activation, ApprovalDemand, Asked, Cause, Person, Unmet
 from access.ports import Ports
-from access.wire import Telling
+from access.wire import Telling, tell
 from approval_queue.who import concerned, named_approvers
 
 AT_ONCE = 20
@@ -47,13 +47,7 @@ async def ask_approvers(activation_id: str, *, ports: Ports) -> None:
     fresh = [asked for asked in wanted if asked.account not in asked_before]
     for start in range(0, len(fresh), AT_ONCE):
         asked = tuple(fresh[start : start + AT_ONCE])
-        tells = tuple(
-            Send(
-                queue="notifications",
-                body=Telling(activation=activation.id, what="approval_wanted", to=one.account).body(),
-            )
-            for one in asked
-        )
+        tells = tuple(tell(activation.id, "approval_wanted", to=one.account) for one in asked)
         happened = Happened(event=Event.APPROVERS_ASKED, at=now, details={"approvers": [one.account for one in asked]})
         activation = await ports.store.commit(
             move(
@@ -110,9 +104,7 @@ async def _withdraw(activation: Activation, now: datetime, ports: Ports) -> None
         "No approver of this role can be reached, other than you.",
         "Tell the access owner of this role, and ask again when that is mended.",
     )
-    tell = Send(
-        queue="notifications", body=Telling(activation=activation.id, what="withdrawn", to=activation.requester).body()
-    )
+    told = tell(activation.id, "withdrawn", to=activation.requester)
     happened = Happened(event=Event.WITHDRAWN, at=now, details={"unmet": [Code.NO_APPROVER.value]})
-    change = move(activation, happened, sends=(tell,), cause=Cause.WITHDRAWN, unmet=(unmet,))
+    change = move(activation, happened, sends=(told,), cause=Cause.WITHDRAWN, unmet=(unmet,))
     await ports.store.commit(change, now=now)

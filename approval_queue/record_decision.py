@@ -14,7 +14,7 @@ from access.expiry import is_open
 from access.model import Activation, Cause, Person, Send, Unmet
 from access.policy import Allowed, NotAllowed, ask_again, evaluate
 from access.ports import Ports, Wanted
-from access.wire import Nudge, Telling
+from access.wire import nudge, tell
 from approval_queue.who import concerned, decider
 
 ROUNDS = 6
@@ -98,20 +98,20 @@ async def _decide(activation: Activation, decision: Decision, now: datetime, por
         decided_at=now,
         decision_note=decision.note,
     )
-    others = (Send(queue="approvals", body=Nudge(activation.id).body()),)
+    others = (nudge("approvals", activation.id),)
     if decision.choice is Choice.DENY:
         happened = Happened(event=Event.DENIED, at=now, by=decision.account, details={"note": decision.note})
-        tell = _tell(activation, "denied", activation.requester)
-        return move(decided, happened, sends=(tell, *others), command=decision.command)
+        told = tell(activation.id, "denied", to=activation.requester)
+        return move(decided, happened, sends=(told, *others), command=decision.command)
     verdict = await _rules_again(activation, involved, now, ports)
     if isinstance(verdict, NotAllowed):
         details = {"unmet": [demand.code for demand in verdict.unmet], "approved_by": decision.account}
         happened = Happened(event=Event.WITHDRAWN, at=now, by=decision.account, details=details)
-        tell = _tell(activation, "withdrawn", activation.requester)
+        told = tell(activation.id, "withdrawn", to=activation.requester)
         return move(
             activation,
             happened,
-            sends=(tell, *others),
+            sends=(told, *others),
             command=decision.command,
             cause=Cause.WITHDRAWN,
             unmet=verdict.unmet,
@@ -123,9 +123,9 @@ def _approved(activation: Activation, decision: Decision, now: datetime, *, send
     later = activation.starts_at is not None and activation.starts_at > now
     event = Event.APPROVED_FOR_LATER if later else Event.APPROVED
     happened = Happened(event=event, at=now, by=decision.account, details={"note": decision.note})
-    nudge = () if later else (Send(queue="provisioning", body=Nudge(activation.id).body()),)
+    onward = () if later else (nudge("provisioning", activation.id),)
     ends_at = activation.ends_at or now + activation.duration
-    return move(activation, happened, sends=(*nudge, *sends), command=decision.command, ends_at=ends_at)
+    return move(activation, happened, sends=(*onward, *sends), command=decision.command, ends_at=ends_at)
 
 
 async def _rules_again(
@@ -141,7 +141,3 @@ async def _rules_again(
     )
     facts = await ports.lookup.facts(wanted, give_up=False)
     return evaluate(ask_again(activation, now=now), facts, now=now)
-
-
-def _tell(activation: Activation, what: str, to: str) -> Send:
-    return Send(queue="notifications", body=Telling(activation=activation.id, what=what, to=to).body())

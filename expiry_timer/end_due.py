@@ -11,9 +11,9 @@ from access.events import Event, Happened
 from access.expiry import due_event
 from access.hold import Outcome
 from access.lifecycle import Work, asks_for, may
-from access.model import Activation, Cause, Send, Unmet
+from access.model import Activation, Cause, Unmet
 from access.ports import Ports
-from access.wire import Telling
+from access.wire import tell
 from expiry_timer.release import release
 
 
@@ -49,10 +49,8 @@ async def _commit_due(activation: Activation, event: Event, now: datetime, ports
         Event.LAPSED: ("lapsed", None, ()),
         Event.WITHDRAWN: ("withdrawn", Cause.WITHDRAWN, (missed,)),
     }.get(event, ("", Cause.EXPIRED, ()))
-    tell = (
-        Send(queue="notifications", body=Telling(activation=activation.id, what=what, to=activation.requester).body()),
-    )
-    change = move(activation, Happened(event=event, at=now), sends=tell if what else (), cause=cause, unmet=unmet)
+    told = (tell(activation.id, what, to=activation.requester),) if what else ()
+    change = move(activation, Happened(event=event, at=now), sends=told, cause=cause, unmet=unmet)
     try:
         return await ports.store.commit(change, now=now)
     except Conflict as conflict:
@@ -77,7 +75,5 @@ async def _commit_end(activation: Activation, outcome: Outcome, details: dict[st
     )
     happened = Happened(event=event, at=now, details={"outcome": outcome.value, "lag_seconds": lag, **details})
     what = "failed" if failed else "ended"
-    tell = Send(
-        queue="notifications", body=Telling(activation=activation.id, what=what, to=activation.requester).body()
-    )
-    await ports.store.commit(move(activation, happened, sends=(tell,), ended_how=outcome.value), now=now)
+    told = tell(activation.id, what, to=activation.requester)
+    await ports.store.commit(move(activation, happened, sends=(told,), ended_how=outcome.value), now=now)

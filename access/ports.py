@@ -74,10 +74,6 @@ class Store(Protocol):
         """
         ...
 
-    async def remind(self, activation: Activation, at: datetime) -> None:
-        """Write a due row that has the activation looked at again, once, at ``at``."""
-        ...
-
     async def put_off(self, activation: str, queue: str, at: datetime, *, now: datetime) -> bool:
         """Whether work of ``queue`` is tried again at ``at``, by the caller. No: somebody will have tried by then anyway."""
         ...

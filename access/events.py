@@ -34,6 +34,7 @@ class Event(StrEnum):
     REMOVAL_OVERDUE = "removal.overdue"
     REMOVAL_PROVEN = "removal.proven"
     FAILURE_PROVEN = "removal.failure_proven"
+    ASSIGNMENT_MISSING = "assignment.missing"
     ASSIGNMENT_RETURNED = "assignment.returned"
 
 

@@ -27,6 +27,7 @@ TABLE: dict[S | None, dict[E, S]] = {
         E.DENIED: S.DENIED,
         E.CANCELED: S.CANCELED,
         E.WITHDRAWN: S.CANCELED,
+        E.REVOKED: S.CANCELED,
         E.LAPSED: S.LAPSED,
     },
     S.SCHEDULED: {
@@ -45,6 +46,7 @@ TABLE: dict[S | None, dict[E, S]] = {
     },
     S.ACTIVE: {
         E.EXTENDED: S.ACTIVE,
+        E.ASSIGNMENT_MISSING: S.ACTIVE,
         E.END_DUE: S.ENDING,
         E.DEACTIVATED: S.ENDING,
         E.REVOKED: S.ENDING,

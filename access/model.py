@@ -191,6 +191,10 @@ class Activation:
 
     ``version`` counts commits, ``events`` and ``sends`` count rows ever written; none is used twice (protocol section 2).
     ``alarm`` is the row key of the due row that will act at the end, the lapse or the start. ``etag`` is the store's.
+
+    ``action`` is what the request asked for; ``extends`` names the activation that this one prolongs. ``ended_by`` and
+    ``end_reason`` say who ended it before its time, and why. ``ending_since``: when its removal became due; ``alerts``
+    counts how often it was reported as overdue. ``look_at``: when to look once more after the proof.
     """
 
     id: str
@@ -221,6 +225,14 @@ class Activation:
     held_before: bool = False
     removal_delayed: bool = False
     ended_how: str = ""
+    action: str = "activate"
+    extends: str | None = None
+    ended_by: str | None = None
+    end_reason: str = ""
+    ending_since: datetime | None = None
+    alerts: int = 0
+    look_at: datetime | None = None
+    missing_reported: bool = False
     unmet: tuple[Unmet, ...] = ()
     correlation_id: str = ""
     content: str = ""

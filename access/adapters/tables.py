@@ -19,6 +19,8 @@ TABLES = (
     "roles",
     "people",
     "quarantine",
+    "control",
+    "drift",
 )
 """Every table there is; lower case, since Azurite minds the case on reads and Azure doesn't."""
 

@@ -20,6 +20,7 @@ MOVES = """
     pending_approval  approval.lapsed                  lapsed
     pending_approval  activation.canceled              canceled
     pending_approval  activation.withdrawn             canceled
+    pending_approval  activation.revoked               canceled
 
     scheduled         activation.start_due             provisioning
     scheduled         activation.canceled              canceled
@@ -34,6 +35,7 @@ MOVES = """
     provisioning      activation.revoked               ending
 
     active            activation.extended              active
+    active            assignment.missing               active
     active            activation.end_due               ending
     active            activation.deactivated           ending
     active            activation.revoked               ending

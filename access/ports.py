@@ -82,6 +82,10 @@ class Store(Protocol):
         """Yield what is due by ``now``, most overdue first within a shard. Costs what is due, not what exists."""
         ...
 
+    def open_activations(self) -> AsyncIterator[Activation]:
+        """Yield every activation that is not final, once: each has a due row, and all of these are walked, page by page."""
+        ...
+
     async def rearm(self, due: Due, at: datetime) -> None:
         """Write the row again for ``at``, counted, and then drop the old one."""
         ...

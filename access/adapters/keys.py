@@ -93,6 +93,11 @@ def due(at: datetime, activation: str, version: int, nonce: str) -> str:
     return checked(f"{instant(at)}_{activation}_{version:06d}_{nonce}")
 
 
+def after(key: str) -> str:
+    """Return the least key that sorts after ``key``, to go on from there."""
+    return f"{key} "
+
+
 def newest_first(at: datetime, activation: str) -> str:
     """Return a row key that sorts later instants first."""
     return f"{10**11 - int(at.timestamp()):011d}_{activation}"

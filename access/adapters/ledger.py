@@ -20,6 +20,7 @@ from access.errors import Conflict, TryAgain
 from access.events import Happened
 from access.expiry import ALARM_ROW, FIRST_LOOK, NOW_ROW, RETRY_ROW, alarm_at, alarm_send
 from access.hold import Hold
+from access.lifecycle import is_final
 from access.model import Activation, Asked, Due, Send, Target, Timing
 from access.ports import Bus
 
@@ -198,6 +199,29 @@ class Ledger:
             found += [_due(row) async for row in rows]
         for due in sorted(found, key=lambda row: (row.since, row.key)):
             yield due
+
+    async def open_activations(self) -> AsyncIterator[Activation]:
+        """Yield every activation that is not final, once."""
+        for shard in keys.shards():
+            seen: set[str] = set()
+            async for due in self._all_due(shard):
+                if due.activation in seen:
+                    continue
+                seen.add(due.activation)
+                activation = await self.activation(due.activation)
+                if activation is not None and not is_final(activation.state):
+                    yield activation
+
+    async def _all_due(self, shard: str) -> AsyncIterator[Due]:
+        """Yield all rows of a shard, a page at a time; a row that is put off meanwhile comes again, further on."""
+        start = "0"
+        while True:
+            rows = [row async for row in self._tables.query("due", shard, start=start, end=keys.END, limit=DUE_LIMIT)]
+            for row in rows:
+                yield _due(row)
+            if len(rows) < DUE_LIMIT:
+                return
+            start = keys.after(rows[-1].key)
 
     async def rearm(self, due: Due, at: datetime) -> None:
         """Write the row again for ``at``, counted, and then drop the old one."""

@@ -11,7 +11,7 @@ from typing import Protocol
 
 from access.change import Change
 from access.hold import Hold, Presence
-from access.model import Account, Activation, Asked, Due, Eligibility, Person, RoleSettings, Target, Timing
+from access.model import Account, Activation, Asked, Due, Eligibility, Person, RoleSettings, Stop, Target, Timing
 from access.policy import Facts
 
 
@@ -127,6 +127,18 @@ class Register(Protocol):
         ...
 
 
+class Controls(Protocol):
+    """What people have stopped. A stop that can't be read is never taken for none (law 9)."""
+
+    async def stops(self, role: str, principal: str) -> tuple[Stop, ...]:
+        """Return the stops that are in force for this role and this account; prove-only is among them."""
+        ...
+
+    async def prove_only(self) -> Stop | None:
+        """Return who said that nothing is changed, only read; None: nobody."""
+        ...
+
+
 class Quarantine(Protocol):
     """What could never succeed, with its reason and its bytes."""
 
@@ -170,6 +182,10 @@ class Directory(Protocol):
 
     async def presence(self, principal: str, target: Target) -> Presence:
         """Read whether the principal holds the target itself, not through something else."""
+        ...
+
+    async def holders(self, target: Target) -> tuple[str, ...] | None:
+        """Read who holds the target itself, users and others, by object id; None: the target is gone."""
         ...
 
     async def assign(self, principal: str, target: Target, *, deadline: float) -> None:
@@ -327,6 +343,7 @@ class Ports:
     clock: Clock
     store: Store
     register: Register
+    controls: Controls
     quarantine: Quarantine
     directory: Directory
     people: People

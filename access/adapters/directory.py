@@ -4,7 +4,7 @@ Source: Microsoft Graph v1.0, group: add members, remove member, list members; u
 """
 
 import re
-from collections.abc import Sequence
+from collections.abc import AsyncIterator, Sequence
 from datetime import timedelta
 from typing import Any
 
@@ -149,19 +149,33 @@ class GraphDirectory:
         return (str(found[0]["id"]).lower(), str(found[0].get("displayName") or "")) if len(found) == 1 else None
 
     async def presence(self, principal: str, target: Target) -> Presence:
-        """Read the group's own members: the plain list, since the filtered one comes from an index of its own."""
-        query = MembersRequestBuilder.MembersRequestBuilderGetQueryParameters(select=["id"], top=_PAGE)
-        builder = self._graph.service.groups.by_group_id(target.id).members
-        request = builder.to_get_request_information(RequestConfiguration(query_parameters=query))
+        """Read the group's own members, and whether the principal is one."""
         try:
-            async for item in self._graph.pages(request):
-                if str(item["id"]).lower() == principal:
+            async for member in self._members(target):
+                if member == principal:
                     return Presence.HELD
         except GraphFault as fault:
             if fault.status == _MISSING:
                 return Presence.GONE
             raise fault.later() from fault
         return Presence.NOT_HELD
+
+    async def holders(self, target: Target) -> tuple[str, ...] | None:
+        """Read the group's own members, all of them."""
+        try:
+            return tuple([member async for member in self._members(target)])
+        except GraphFault as fault:
+            if fault.status == _MISSING:
+                return None
+            raise fault.later() from fault
+
+    async def _members(self, target: Target) -> AsyncIterator[str]:
+        """Yield members from the plain list, since the filtered one comes from an index of its own."""
+        query = MembersRequestBuilder.MembersRequestBuilderGetQueryParameters(select=["id"], top=_PAGE)
+        builder = self._graph.service.groups.by_group_id(target.id).members
+        request = builder.to_get_request_information(RequestConfiguration(query_parameters=query))
+        async for item in self._graph.pages(request):
+            yield str(item["id"]).lower()
 
     async def assign(self, principal: str, target: Target, *, deadline: float) -> None:
         """Make the principal a member of the group."""

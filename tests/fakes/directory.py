@@ -102,6 +102,11 @@ class FakeDirectory:
         seen = self._seen(target.id)
         return Presence.HELD if principal in seen else Presence.NOT_HELD
 
+    async def holders(self, target: Target) -> tuple[str, ...] | None:
+        self._fault("holders")
+        self.calls.append(("holders", "", target.id))
+        return tuple(sorted(self._seen(target.id))) if target.id in self.groups else None
+
     async def assign(self, principal: str, target: Target, *, deadline: float) -> None:
         self._fault("assign")
         if self._clock.monotonic() >= deadline:

@@ -16,6 +16,7 @@ from access.adapters.directory import GraphDirectory
 from access.adapters.graph import Graph
 from access.model import Account
 from access.ports import Clock, Directory
+from local.directory.model import User
 from local.directory.testing import SAMPLE_TENANT, RunningDirectory
 from tests.fakes.clock import FakeClock
 from tests.fakes.directory import FakeDirectory
@@ -36,6 +37,10 @@ class World(Protocol):
         ...
 
     def add_member(self, group: str, member: str) -> None: ...
+
+    def add_crowd(self, group: str, count: int) -> list[str]:
+        """Add that many users, all members of the group, and return their ids."""
+        ...
 
     def remove_user(self, user: str) -> None: ...
 
@@ -67,6 +72,13 @@ class FakeWorld:
     def add_member(self, group: str, member: str) -> None:
         self._directory.put_member(group, member)
 
+    def add_crowd(self, group: str, count: int) -> list[str]:
+        crowd = _crowd(count)
+        for user in crowd:
+            self._directory.add_account(Account(id=user, name=user, user_principal_name=f"{user}@contoso.example"))
+            self._directory.put_member(group, user)
+        return crowd
+
     def remove_user(self, user: str) -> None:
         self._directory.remove_account(user)
 
@@ -79,6 +91,7 @@ class RealWorld:
         self.clock: Clock = SystemClock()
         self.directory: Directory = directory
         self._admin = running.admin
+        self._state = running.state
 
     def members(self, group: str) -> list[str]:
         return sorted(self._admin.members(group))
@@ -88,6 +101,14 @@ class RealWorld:
 
     def add_member(self, group: str, member: str) -> None:
         self._admin.add_member(group, member)
+
+    def add_crowd(self, group: str, count: int) -> list[str]:
+        crowd = _crowd(count)
+        for user in crowd:
+            name = f"{user}@contoso.example"
+            self._state.put(User.from_json({"id": user, "displayName": user, "userPrincipalName": name}))
+            self._state.relate(group, "members", user)
+        return crowd
 
     def remove_user(self, user: str) -> None:
         self._admin.delete(f"/users/{user}")
@@ -155,6 +176,10 @@ def _account(user: dict[str, Any]) -> Account:
         mail=user["mail"],
         has_mailbox=any(plan["service"] == "exchange" for plan in user["assignedPlans"]),
     )
+
+
+def _crowd(count: int) -> list[str]:
+    return [f"00000000-0000-4000-d000-{number:012d}" for number in range(count)]
 
 
 def _listed(value: Any) -> Any:

@@ -162,6 +162,32 @@ class TestPresence:
         assert await world.directory.presence(ADA_ADMIN, GONE) is Presence.GONE
 
 
+class TestHolders:
+    async def test_everybody_who_holds_the_target_itself_is_read(self, world: World) -> None:
+        world.add_member(GROUP.id, BO)
+        world.add_member(GROUP.id, ADA_ADMIN)
+
+        held = await world.directory.holders(GROUP)
+
+        assert held is not None
+        assert sorted(held) == sorted([ADA_ADMIN, BO])
+
+    async def test_a_group_that_is_a_member_is_a_holder_and_who_is_in_it_is_not(self, world: World) -> None:
+        assert await world.directory.holders(Target(Source.GROUP_MEMBER, ELIGIBLE)) == (INFRASTRUCTURE_ADMINS,)
+
+    async def test_nobody_is_an_answer_and_a_target_that_is_gone_is_another(self, world: World) -> None:
+        assert await world.directory.holders(GROUP) == ()
+        assert await world.directory.holders(GONE) is None
+
+    async def test_more_holders_than_a_page_are_all_read(self, world: World) -> None:
+        crowd = world.add_crowd(GROUP.id, 1_001)
+
+        held = await world.directory.holders(GROUP)
+
+        assert held is not None
+        assert sorted(held) == crowd
+
+
 class TestGivingAndTaking:
     async def test_what_is_given_is_held_and_what_is_taken_is_not(self, world: World) -> None:
         await world.directory.assign(ADA_ADMIN, GROUP, deadline=soon(world))

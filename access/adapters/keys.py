@@ -18,6 +18,9 @@ ROLE = "role"
 PERSON = "person"
 PEOPLE = "people"
 """The partition that lists the persons of the roles file; what is looked up by account stands under the account."""
+PACE = "pace"
+"""The partition of the control table with one row for each vendor whose quota all hosts share."""
+GRAPH = "graph"
 END = "~"
 """Sorts after everything that our keys begin with."""
 
@@ -75,7 +78,7 @@ def instant(at: datetime) -> str:
 
 def read_instant(text: str) -> datetime:
     """Read what ``instant`` wrote."""
-    return datetime.strptime(text, "%Y%m%dT%H%M%SZ").replace(tzinfo=UTC)
+    return datetime.fromisoformat(text)
 
 
 def shards() -> tuple[str, ...]:
@@ -130,6 +133,19 @@ def person(key: str) -> str:
 def change(at: datetime, identity: str) -> str:
     """Return the row key of a change of the register, beside the row that it changed."""
     return checked(f"_change_{instant(at)}_{identity}")
+
+
+STOPS = "stop"
+"""The partition of what people have stopped."""
+RESTORE = "restore"
+"""The row key of prove-only, beside the stops of granting."""
+
+
+def stop(role_key: str, principal_id: str) -> str:
+    """Return the row key of a stop of granting: of everything, of a role, of an account, or of one for the other."""
+    parts = [f"role_{role(role_key)}"] if role_key else []
+    parts += [f"principal_{principal(principal_id)}"] if principal_id else []
+    return checked("_".join(parts) or "granting")
 
 
 USERS = ("user_", "user_~")

@@ -7,10 +7,11 @@ so rows that an older version wrote are read by a newer one.
 
 import json
 import types
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from dataclasses import MISSING, fields, is_dataclass
 from datetime import UTC, datetime, timedelta
 from enum import Enum
+from functools import cache
 from typing import Any, Union, get_args, get_origin, get_type_hints
 
 from access.adapters.tables import Value
@@ -34,23 +35,33 @@ def to_row(value: Any, *, leave_out: frozenset[str] = frozenset()) -> dict[str, 
 
 def from_row[T](kind: type[T], row: Mapping[str, Value], **more: Any) -> T:
     """Return the dataclass instance that ``to_row`` took apart, with ``more`` for what was left out."""
-    hints = get_type_hints(kind)
     values = dict(more)
-    for field in fields(kind):  # type: ignore[arg-type] # T is a dataclass: the callers' types say which
-        if field.name in more or field.name not in row:
-            continue
-        stored: Any = row[field.name]
-        hint = hints[field.name]
-        if isinstance(stored, str) and _is_structured(hint):
-            stored = json.loads(stored)
-        values[field.name] = _value(hint, stored)
+    for name, read in _fields_of(kind).items():  # type: ignore[arg-type] # a class is hashable
+        if name in row and name not in more:
+            values[name] = read(row[name])
     return kind(**values)
+
+
+@cache
+def _fields_of(kind: type) -> Mapping[str, Callable[[Any], Any]]:
+    """Return how each field of a dataclass is read from its property; looked up once, since type hints are slow."""
+    return {name: _from_text(hint) if _is_structured(hint) else _reader(hint) for name, hint in _hints(kind).items()}
+
+
+def _hints(kind: type) -> dict[str, Any]:
+    hints = get_type_hints(kind)
+    return {field.name: hints[field.name] for field in fields(kind)}
 
 
 def _is_structured(hint: Any) -> bool:
     """Whether values of this type are kept as JSON text."""
     inner = _without_none(hint)
     return is_dataclass(inner) or get_origin(inner) in {tuple, frozenset, Mapping, dict}
+
+
+def _from_text(hint: Any) -> Callable[[Any], Any]:
+    read = _reader(hint)
+    return lambda stored: read(json.loads(stored) if isinstance(stored, str) else stored)
 
 
 def _plain(value: Any) -> Any:
@@ -73,27 +84,29 @@ def _plain(value: Any) -> Any:
             return value
 
 
-def _value(hint: Any, stored: Any) -> Any:
-    hint = _without_none(hint)
+def _reader(hint: Any) -> Callable[[Any], Any]:
+    """Return what makes a value of this type of a plain one; None stays None."""
+    read = _strict_reader(_without_none(hint))
+    return lambda stored: None if stored is None else read(stored)
+
+
+def _strict_reader(hint: Any) -> Callable[[Any], Any]:
     origin, arguments = get_origin(hint), get_args(hint)
-    if stored is None:
-        return None
-    if origin is tuple:
-        return tuple(_value(arguments[0], item) for item in stored)
-    if origin is frozenset:
-        return frozenset(_value(arguments[0], item) for item in stored)
+    if origin in {tuple, frozenset}:
+        item = _reader(arguments[0])
+        return lambda stored: origin(map(item, stored))
     if origin is not None and issubclass(origin, Mapping):
-        return {key: _value(arguments[1], item) for key, item in stored.items()}
+        item = _reader(arguments[1])
+        return lambda stored: {key: item(value) for key, value in stored.items()}
     if hint is datetime:
-        return datetime.fromisoformat(stored)
+        return datetime.fromisoformat
     if hint is timedelta:
-        return timedelta(seconds=float(stored))
-    if isinstance(hint, type) and issubclass(hint, Enum):
-        return hint(stored)
+        return lambda stored: timedelta(seconds=float(stored))
     if is_dataclass(hint):
-        hints = get_type_hints(hint)
-        return hint(**{key: _value(hints[key], item) for key, item in stored.items() if key in hints})  # type: ignore[operator] # a class
-    return stored
+        made: Any = hint
+        readers = {name: _reader(inner) for name, inner in _hints(made).items()}
+        return lambda stored: made(**{name: readers[name](value) for name, value in stored.items() if name in readers})
+    return hint if isinstance(hint, type) and issubclass(hint, Enum) else lambda stored: stored
 
 
 def _without_none(hint: Any) -> Any:

@@ -16,7 +16,7 @@ from access.adapters.directory import GraphDirectory
 from access.adapters.graph import Graph
 from access.model import Account
 from access.ports import Clock, Directory
-from local.directory.model import User
+from local.directory.model import Relation, User
 from local.directory.testing import SAMPLE_TENANT, RunningDirectory
 from tests.fakes.clock import FakeClock
 from tests.fakes.directory import FakeDirectory
@@ -107,7 +107,7 @@ class RealWorld:
         for user in crowd:
             name = f"{user}@contoso.example"
             self._state.put(User.from_json({"id": user, "displayName": user, "userPrincipalName": name}))
-            self._state.relate(group, "members", user)
+            self._state.relate(group, Relation.MEMBERS, user)
         return crowd
 
     def remove_user(self, user: str) -> None:

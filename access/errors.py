@@ -40,6 +40,14 @@ class Code(StrEnum):
     VERSION_UNKNOWN = "HG-VERSION-UNKNOWN"
     ACTION_UNKNOWN = "HG-ACTION-UNKNOWN"
     COULD_NOT_CHECK = "HG-COULD-NOT-CHECK"
+    GRANTING_STOPPED = "HG-GRANTING-STOPPED"
+    RESTORING = "HG-RESTORING"
+
+    NOTHING_TO_END = "HG-NOTHING-TO-END"
+    NOTHING_TO_CANCEL = "HG-NOTHING-TO-CANCEL"
+    NOTHING_TO_EXTEND = "HG-NOTHING-TO-EXTEND"
+    ACTIVATION_AMBIGUOUS = "HG-ACTIVATION-AMBIGUOUS"
+    ACTIVATION_NOT_YOURS = "HG-ACTIVATION-NOT-YOURS"
 
     NO_APPROVER = "HG-NO-APPROVER"
     START_MISSED = "HG-START-MISSED"
@@ -84,6 +92,17 @@ class TryAgain(Exception):
     def __init__(self, what: str, *, after: timedelta, fault: bool = False) -> None:
         self.what, self.after, self.fault = what, after, fault
         super().__init__(f"{what}; again in {after.total_seconds():.0f} s")
+
+
+class Throttled(TryAgain):
+    """The vendor asks everybody to wait ``after``: no host writes to it meanwhile."""
+
+
+class Restoring(TryAgain):
+    """The ledger came back from a backup: nothing outside it is changed until a person says go, by name."""
+
+    def __init__(self) -> None:
+        super().__init__("a person to let the restored ledger go on", after=timedelta(minutes=5))
 
 
 class Unusable(Exception):

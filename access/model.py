@@ -44,6 +44,16 @@ class Door(StrEnum):
     SIGNED_IN = "signed-in"
 
 
+class Action(StrEnum):
+    """What a request message asks for (docs/messages/activation-requests.md)."""
+
+    ACTIVATE = "activate"
+    VALIDATE = "validate"
+    DEACTIVATE = "deactivate"
+    CANCEL = "cancel"
+    EXTEND = "extend"
+
+
 class Source(StrEnum):
     """Where an assignment lives (design section 7)."""
 
@@ -225,7 +235,7 @@ class Activation:
     held_before: bool = False
     removal_delayed: bool = False
     ended_how: str = ""
-    action: str = "activate"
+    action: Action = Action.ACTIVATE
     extends: str | None = None
     ended_by: str | None = None
     end_reason: str = ""
@@ -256,6 +266,33 @@ class Asked:
     card: bool
     nonce: str
     asked_at: datetime
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Scope:
+    """Which activations are meant: those of a role, those of an account, or all there are. Empty means: whichever."""
+
+    role: str = ""
+    principal: str = ""
+
+    def covers(self, role: str, principal: str) -> bool:
+        """Whether an activation of this role for this account is meant."""
+        return self.role in {"", role} and self.principal in {"", principal}
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Stop:
+    """Somebody said that nothing more is given in this scope, until it is lifted by name; what runs goes on.
+
+    ``restoring``: the ledger came back from a backup; nothing at all is changed outside it, and only read (prove-only).
+    """
+
+    scope: Scope
+    restoring: bool = False
+    by: str
+    through: str
+    at: datetime
+    reason: str
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

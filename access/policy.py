@@ -10,7 +10,7 @@ from dataclasses import dataclass
 from datetime import datetime, timedelta
 
 from access.errors import Code
-from access.model import Account, Activation, Door, Eligibility, RoleSettings, Ticket, Unmet
+from access.model import Account, Activation, Door, Eligibility, RoleSettings, Stop, Ticket, Unmet
 
 JUSTIFICATION_LIMIT = 2_000
 """Characters: more would not fit a card and a table row with certainty."""
@@ -21,7 +21,10 @@ START_TOLERANCE = timedelta(minutes=5)
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Ask:
-    """What is asked for. ``problems`` are fields of the message that could not be read."""
+    """What is asked for. ``problems`` are fields of the message that could not be read.
+
+    ``extends`` names the activation that is to last longer; ``duration`` then counts from its end.
+    """
 
     role: str
     door: Door
@@ -29,6 +32,7 @@ class Ask:
     starts_at: datetime | None = None
     justification: str = ""
     ticket: Ticket | None = None
+    extends: str | None = None
     problems: tuple[Unmet, ...] = ()
 
 
@@ -44,12 +48,24 @@ def ask_again(activation: Activation, *, now: datetime) -> Ask:
         starts_at=activation.starts_at if activation.starts_at and activation.starts_at > now else None,
         justification=activation.justification,
         ticket=activation.ticket,
+        extends=activation.extends,
     )
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
+class Extended:
+    """The activation that is to last longer: since when it is held, extensions before this one included, and until when."""
+
+    starts_at: datetime
+    ends_at: datetime
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
 class Facts:
-    """What was looked up for the decision. ``unknown`` names what could not be checked: never read as empty (law 9)."""
+    """What was looked up for the decision. ``unknown`` names what could not be checked: never read as empty (law 9).
+
+    ``extended``: the activation that is to last longer, where there is one and it is active.
+    """
 
     settings: RoleSettings | None
     requester: Account | None
@@ -58,6 +74,8 @@ class Facts:
     eligibilities: tuple[Eligibility, ...]
     target_exists: bool
     held_for_role: bool = False
+    extended: Extended | None = None
+    stopped: tuple[Stop, ...] = ()
     unknown: tuple[str, ...] = ()
 
 
@@ -85,7 +103,7 @@ class NotAllowed:
 
 def evaluate(ask: Ask, facts: Facts, *, now: datetime) -> Allowed | NotAllowed:
     """Judge a request at ``now`` against everything the role demands."""
-    unmet = [*ask.problems, *_unchecked(facts), *_accounts(facts)]
+    unmet = [*ask.problems, *map(stopped, facts.stopped), *_unchecked(facts), *_accounts(facts)]
     settings = facts.settings
     if settings is None:
         unmet.append(
@@ -99,17 +117,41 @@ def evaluate(ask: Ask, facts: Facts, *, now: datetime) -> Allowed | NotAllowed:
     duration = settings.default_duration if ask.duration is None else ask.duration
     starts_at = ask.starts_at if ask.starts_at and ask.starts_at > now else None
     usable = _usable(facts.eligibilities, starts_at or now)
+    begins = facts.extended.ends_at if facts.extended else starts_at or now
     unmet += [
         *_role(ask, settings, facts),
-        *_duration(duration, settings),
+        *_duration(ask, duration, settings, facts, now),
         *_start(ask, now),
         *_justification(ask, settings),
         *_ticket(ask, settings),
-        *_eligible(facts, usable, (starts_at or now), duration),
+        *_eligible(facts, usable, (starts_at or now), begins, duration),
     ]
     if unmet or usable is None:
         return NotAllowed(tuple(unmet))
     return Allowed(settings=settings, duration=duration, starts_at=starts_at, eligibility=usable)
+
+
+def stopped(stop: Stop) -> Unmet:
+    """Return what a stop that is in force says to whoever asks: since when, why, and who can lift it."""
+    since = f"since {stop.at:%Y-%m-%d %H:%M} UTC: {stop.reason}"
+    if stop.restoring:
+        return Unmet(
+            Code.RESTORING,
+            f"Hourglass is being restored and changes nothing {since}",
+            f"Ask again later; {stop.by}, or others who run Hourglass, will let it go on.",
+        )
+    what = "This role is not given" if stop.scope.role else "Nothing is given"
+    whom = " to this account" if stop.scope.principal else ""
+    return Unmet(
+        Code.GRANTING_STOPPED,
+        f"{what}{whom} {since}",
+        f"Ask again later; {stop.by}, or others who run Hourglass, can lift this.",
+    )
+
+
+def is_restoring(stops: tuple[Stop, ...]) -> bool:
+    """Whether nothing may be changed at all: what was begun waits for a person's word, and is not ended by the rules."""
+    return any(stop.restoring for stop in stops)
 
 
 def _unchecked(facts: Facts) -> Iterator[Unmet]:
@@ -178,7 +220,10 @@ def _role(ask: Ask, settings: RoleSettings, facts: Facts) -> Iterator[Unmet]:
         )
 
 
-def _duration(duration: timedelta, settings: RoleSettings) -> Iterator[Unmet]:
+def _duration(ask: Ask, duration: timedelta, settings: RoleSettings, facts: Facts, now: datetime) -> Iterator[Unmet]:
+    if ask.extends is not None:
+        yield from _longer(duration, settings, facts, now)
+        return
     if duration > settings.maximum_duration:
         yield Unmet(
             Code.DURATION_TOO_LONG,
@@ -190,6 +235,25 @@ def _duration(duration: timedelta, settings: RoleSettings) -> Iterator[Unmet]:
             Code.DURATION_TOO_SHORT,
             f"{spoken(duration)} is shorter than this role allows.",
             f"Ask for at least {spoken(settings.minimum_duration)}.",
+        )
+
+
+def _longer(more: timedelta, settings: RoleSettings, facts: Facts, now: datetime) -> Iterator[Unmet]:
+    """An extension counts with what it extends, which must be held now; the role's shortest time is no matter here."""
+    extended = facts.extended
+    if extended is None or now >= extended.ends_at:
+        if not facts.unknown:
+            yield Unmet(
+                Code.NOTHING_TO_EXTEND, "What is to last longer is not active now.", "Ask for the role anew."
+            )
+        return
+    held = extended.ends_at - extended.starts_at
+    if held + more > settings.maximum_duration:
+        left = settings.maximum_duration - held
+        yield Unmet(
+            Code.DURATION_TOO_LONG,
+            f"With {spoken(more)} more it would last {spoken(held + more)}, longer than this role allows.",
+            f"Ask for at most {spoken(left)} more." if left > timedelta() else "Use it until it ends, then ask again.",
         )
 
 
@@ -247,16 +311,22 @@ def _usable(eligibilities: tuple[Eligibility, ...], at: datetime) -> Eligibility
     return max(held, key=lambda e: (e.ends_at is None, e.ends_at or at), default=None)
 
 
-def _eligible(facts: Facts, usable: Eligibility | None, at: datetime, duration: timedelta) -> Iterator[Unmet]:
+def _eligible(
+    facts: Facts, usable: Eligibility | None, at: datetime, begins: datetime, duration: timedelta
+) -> Iterator[Unmet]:
+    """Ask for an eligibility at ``at`` that lasts ``duration`` from ``begins``, which is the end of what is extended."""
     if facts.unknown or facts.principal is None:
         return
     name = facts.principal.name
     if usable is not None:
-        if usable.ends_at and at + duration > usable.ends_at:
+        if usable.ends_at and begins + duration > usable.ends_at:
+            left = usable.ends_at - begins
             yield Unmet(
                 Code.ELIGIBILITY_ENDS_FIRST,
                 f"The eligibility of {name} ends at {usable.ends_at:%Y-%m-%d %H:%M} UTC, before the activation would.",
-                f"Ask for at most {spoken(usable.ends_at - at)}, or have the eligibility extended.",
+                f"Ask for at most {spoken(left)}, or have the eligibility extended."
+                if left > timedelta()
+                else "Have the eligibility extended.",
             )
         return
     ended = [e.ends_at for e in facts.eligibilities if e.ends_at and e.ends_at <= at]

@@ -6,13 +6,17 @@ Every method may raise ``TryAgain`` when the outside can't answer now: a look-up
 from collections.abc import AsyncIterator, Mapping, Sequence
 from contextlib import AbstractAsyncContextManager
 from dataclasses import dataclass
-from datetime import datetime
+from datetime import datetime, timedelta
 from typing import Protocol
 
 from access.change import Change
+from access.drift import Finding
+from access.errors import TryAgain
 from access.hold import Hold, Presence
 from access.model import Account, Activation, Asked, Due, Eligibility, Person, RoleSettings, Stop, Target, Timing
+from access.pace import Lane
 from access.policy import Facts
+from access.wire import Envelope
 
 
 class Clock(Protocol):
@@ -24,6 +28,10 @@ class Clock(Protocol):
 
     def monotonic(self) -> float:
         """Return seconds of a clock that is never set."""
+        ...
+
+    async def sleep(self, span: timedelta) -> None:
+        """Let ``span`` pass, while others work."""
         ...
 
 
@@ -44,6 +52,14 @@ class Store(Protocol):
 
     async def seen(self, activation: str, command: str) -> bool:
         """Whether this command has had its effect on this activation."""
+        ...
+
+    async def content_seen(self, activation: str, command: str) -> str | None:
+        """Return what a command said that has had its effect on this activation; None: it has had none."""
+        ...
+
+    async def newest_of(self, principal: str, role: str, *, limit: int) -> tuple[str, ...]:
+        """Return the activations of a role among the newest ``limit`` of an account; may lag a moment behind."""
         ...
 
     async def flush(self, activation: str, *, now: datetime) -> None:
@@ -79,7 +95,11 @@ class Store(Protocol):
         ...
 
     def due(self, *, now: datetime) -> AsyncIterator[Due]:
-        """Yield what is due by ``now``, most overdue first within a shard. Costs what is due, not what exists."""
+        """Yield what is due by ``now`` and doesn't rest, most overdue first. Costs what is due, not what exists.
+
+        Raises:
+            TryAgain: after the last row, where a part could not be read.
+        """
         ...
 
     def open_activations(self) -> AsyncIterator[Activation]:
@@ -88,6 +108,10 @@ class Store(Protocol):
 
     async def rearm(self, due: Due, at: datetime) -> None:
         """Write the row again for ``at``, counted, and then drop the old one."""
+        ...
+
+    async def rest(self, due: Due, until: datetime) -> None:
+        """Leave the row where it is, counted, and don't yield it again before ``until``."""
         ...
 
     async def drop(self, due: Due) -> None:
@@ -111,8 +135,46 @@ class Store(Protocol):
         ...
 
 
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Beat:
+    """What one finished sweep did, in rows, and when; ``started_by``: what started it."""
+
+    began: datetime
+    ended: datetime
+    started_by: str
+    due: int = 0
+    sent: int = 0
+    dropped: int = 0
+    failed: int = 0
+    dead_letters: int = 0
+
+
+class Pulse(Protocol):
+    """The sign of life of the sweep, and the tick that starts it again (docs/storage.md, table ``control``)."""
+
+    async def last_beat(self) -> Beat | None:
+        """Return the last sweep that finished; None: there was none yet."""
+        ...
+
+    async def beat(self, beat: Beat) -> None:
+        """Record a sweep that finished."""
+        ...
+
+    async def claim_tick(self, at: datetime, *, now: datetime) -> bool:
+        """Whether the next tick, for ``at``, is the caller's to send: the one on record has come, and nobody was first."""
+        ...
+
+    async def disclaim_tick(self) -> None:
+        """The tick that was claimed could not be sent: whoever asks next may."""
+        ...
+
+
 class Register(Protocol):
     """What the access owner decided: roles and eligibilities."""
+
+    async def roles(self) -> Mapping[str, RoleSettings]:
+        """Return all roles by their keys."""
+        ...
 
     async def role(self, role: str) -> RoleSettings | None:
         """Return a role's settings, or None where there is no such role."""
@@ -139,6 +201,26 @@ class Controls(Protocol):
         ...
 
 
+class Findings(Protocol):
+    """Where directory and record were found to differ: one row for each difference, so that it is reported once."""
+
+    async def of(self, target: Target | None) -> tuple[Finding, ...]:
+        """Return what was found about a target and its holders; None: about accounts as such."""
+        ...
+
+    async def write(self, finding: Finding) -> Finding:
+        """Write a finding that is new, or was not written since it was read; return it as written.
+
+        Raises:
+            Conflict: somebody else wrote it.
+        """
+        ...
+
+    async def forget(self, finding: Finding) -> None:
+        """Delete a finding that is no longer so; gone already is fine."""
+        ...
+
+
 class Quarantine(Protocol):
     """What could never succeed, with its reason and its bytes."""
 
@@ -152,8 +234,13 @@ class Quarantine(Protocol):
         body: bytes,
         properties: Mapping[str, str],
         now: datetime,
+        enqueued_at: datetime | None = None,
+        correlation_id: str = "",
     ) -> None:
-        """Record a message that can't succeed; a second delivery of it changes nothing."""
+        """Record a message that can't succeed; a second delivery of it changes nothing.
+
+        ``enqueued_at`` is the broker's: the same at each delivery, so that midnight between two makes no second record.
+        """
         ...
 
 
@@ -208,6 +295,25 @@ class Directory(Protocol):
         ...
 
 
+class Pace(Protocol):
+    """The vendor's quota of writes, which all hosts share: every write to the directory takes a slot first (protocol 6).
+
+    It is for economy: the directory itself says no to what is too much.
+    """
+
+    async def turn(self, lane: Lane) -> None:
+        """Wait here until a write may go, for a minute at most; the backlog stays in its queue meanwhile.
+
+        Raises:
+            TryAgain: no slot came free in that time; never quietly longer for a removal because the row can't be reached.
+        """
+        ...
+
+    async def heed(self, fault: TryAgain) -> None:
+        """Have every host wait where ``fault`` is the vendor's own demand to wait (``Throttled``); else do nothing."""
+        ...
+
+
 class People(Protocol):
     """Who is who: accounts of one person (design section 3)."""
 
@@ -220,7 +326,8 @@ class People(Protocol):
 class Wanted:
     """Who wants which role for whom; ``requester`` and ``principal`` as texts of a request, or as object ids.
 
-    ``person`` is the requester's, where it was looked up for the same decision already.
+    ``person`` is the requester's, where it was looked up for the same decision already. ``extends`` names the activation
+    that is to last longer.
     """
 
     activation: str
@@ -228,6 +335,7 @@ class Wanted:
     requester: str
     principal: str
     person: Person | None = None
+    extends: str | None = None
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -283,6 +391,22 @@ class Lookup(Protocol):
         ...
 
 
+class DeadLetter(Protocol):
+    """A message that the broker gave up delivering, for ``reason``. It stays where it is until ``done``."""
+
+    envelope: Envelope
+    body: bytes
+    reason: str
+
+    async def done(self) -> None:
+        """Take it out of the dead-letter queue.
+
+        Raises:
+            TryAgain: it may still be there.
+        """
+        ...
+
+
 class Bus(Protocol):
     """Service Bus."""
 
@@ -320,6 +444,11 @@ class Bus(Protocol):
         ...
 
 
+    async def dead_letters(self, queues: Sequence[str], *, limit: int) -> tuple[DeadLetter, ...]:
+        """Return what is in the dead-letter queues of ``queues``, at most ``limit`` of each, as far as it can be read now."""
+        ...
+
+
 class CardTokens(Protocol):
     """The card's own token: for one approver, one activation, and once (docs/messages/card-press.md)."""
 
@@ -344,8 +473,11 @@ class Ports:
     store: Store
     register: Register
     controls: Controls
+    findings: Findings
     quarantine: Quarantine
     directory: Directory
+    pace: Pace
+    pulse: Pulse
     people: People
     mailer: Mailer
     bus: Bus

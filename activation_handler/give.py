@@ -8,13 +8,14 @@ from datetime import datetime
 
 from access import hold as holding
 from access.change import move
-from access.errors import AlreadyAssigned, Code, Conflict, DirectoryRefused, TryAgain
+from access.errors import AlreadyAssigned, Code, Conflict, DirectoryRefused, Restoring, TryAgain
 from access.events import Event, Happened
 from access.expiry import due_event, retry_after, start_is_due
 from access.hold import Before, Hold, Presence
 from access.lifecycle import Work, asks_for, may
-from access.model import Activation, Cause, Unmet
-from access.policy import NotAllowed, ask_again, evaluate
+from access.model import Activation, Cause, Stop, Unmet
+from access.pace import Lane
+from access.policy import NotAllowed, ask_again, evaluate, is_restoring, stopped
 from access.ports import Ports, Wanted
 from access.wire import nudge, tell
 from activation_handler.claim import claim, settle
@@ -58,6 +59,8 @@ async def _start(activation: Activation, now: datetime, ports: Ports) -> Activat
         activation=activation.id, role=activation.role, requester=activation.requester, principal=activation.principal
     )
     facts = await ports.lookup.facts(wanted, give_up=False)
+    if is_restoring(facts.stopped):
+        raise Restoring
     verdict = evaluate(ask_again(activation, now=now), facts, now=now)
     if isinstance(verdict, NotAllowed):
         happened = Happened(event=Event.WITHDRAWN, at=now, details={"unmet": [demand.code for demand in verdict.unmet]})
@@ -69,12 +72,21 @@ async def _start(activation: Activation, now: datetime, ports: Ports) -> Activat
 
 
 async def _ask(hold: Hold, activation: Activation, ports: Ports) -> Hold | None:
-    """Ask the directory once. None: the activation no longer wants it, or the directory refused for good."""
+    """Ask the directory once. None: the activation no longer wants it, granting is stopped, or it was refused for good.
+
+    Stops are read after the hold's write: whoever sets one waits until what was asked by then has landed
+    (docs/decisions/0015). The slot is taken before the clock of the call starts: one may wait for it.
+    """
+    await ports.pace.turn(Lane.GRANT)
     began, now, limit = ports.clock.monotonic(), ports.clock.now(), ports.timing.call_limit
     asked = await ports.store.write_hold(holding.ask(hold, now=now, timing=ports.timing))
     current = await ports.store.activation(activation.id)
+    stops = await ports.controls.stops(activation.role, activation.principal)
     now = ports.clock.now()
     if current is None or not may(current.state, Event.PROVISIONED) or due_event(current, now=now):
+        return None
+    if stops:
+        await _withhold(asked, activation, stops, now, ports)
         return None
     try:
         await ports.directory.assign(activation.principal, activation.target, deadline=began + limit.total_seconds())
@@ -88,8 +100,20 @@ async def _ask(hold: Hold, activation: Activation, ports: Ports) -> Hold | None:
         await _end(activation, Event.PROVISIONING_REFUSED, now, ports, cause=Cause.FAILED, unmet=(_refusal(refusal),))
         return None
     except TryAgain as fault:
+        await ports.pace.heed(fault)
         raise TryAgain(fault.what, after=max(fault.after, retry_after(asked.asked)), fault=True) from fault
     return asked
+
+
+async def _withhold(asked: Hold, activation: Activation, stops: tuple[Stop, ...], now: datetime, ports: Ports) -> None:
+    """Granting is stopped: nothing was asked, so where it would have been the only ask, nothing of ours can be there."""
+    innocent = holding.definitely_refused(asked)
+    if innocent is not None:
+        await ports.store.write_hold(innocent)
+    if is_restoring(stops):
+        raise Restoring
+    unmet = tuple(stopped(stop) for stop in stops)
+    await _end(activation, Event.PROVISIONING_REFUSED, now, ports, cause=Cause.FAILED, unmet=unmet)
 
 
 async def _confirm(hold: Hold, activation: Activation, ports: Ports) -> None:

@@ -1,6 +1,6 @@
 """An approval is needed: resolve the approvers now, record who is asked, and have each of them told once.
 
-Once it is decided, the same nudge has the others told that nothing is left for them to do.
+Once it is decided or closed, the same nudge has the others told that nothing is left for them to do.
 
 Approvers who are the requester or the principal are not asked (law 6), nor those whom no mail can reach.
 """
@@ -85,9 +85,7 @@ def _asked(activation: Activation, person: Person, now: datetime) -> Asked:
 
 
 async def _tell_the_others(activation: Activation, ports: Ports) -> None:
-    """Tell the approvers who did not decide that it is decided; the mail itself goes to each only once."""
-    if activation.decided_by is None:
-        return
+    """Tell the approvers who did not decide that it is decided or closed; the mail itself goes to each only once."""
     for one in await ports.store.asked(activation.id):
         if one.account != activation.decided_by:
             await ports.bus.send(

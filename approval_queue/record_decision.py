@@ -12,7 +12,7 @@ from access.errors import Code, Conflict, Refused, TryAgain
 from access.events import Event, Happened
 from access.expiry import is_open
 from access.model import Activation, Cause, Person, Send, Unmet
-from access.policy import Allowed, NotAllowed, ask_again, evaluate
+from access.policy import Allowed, NotAllowed, ask_again, evaluate, is_restoring, stopped
 from access.ports import Ports, Wanted
 from access.wire import nudge, tell
 from approval_queue.who import concerned, decider
@@ -140,4 +140,6 @@ async def _rules_again(
         person=person if person and activation.principal in person.ids else None,
     )
     facts = await ports.lookup.facts(wanted, give_up=False)
+    if is_restoring(facts.stopped):
+        raise Refused(*map(stopped, facts.stopped))
     return evaluate(ask_again(activation, now=now), facts, now=now)

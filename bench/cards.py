@@ -13,7 +13,8 @@ from azure.servicebus import ServiceBusMessage
 from azure.servicebus.aio import ServiceBusClient
 
 from access.adapters.build import build_credential, build_tables
-from access.adapters.register import Author, TableRegister
+from access.adapters.changes import Author
+from access.adapters.register import TableRegister
 from access.adapters.settings import read
 from access.model import ApprovalDemand, Eligibility, RoleSettings, Source, Target
 from local.tenant.ports import Ports

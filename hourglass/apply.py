@@ -8,7 +8,8 @@ from typing import Annotated
 
 import typer
 
-from access.adapters.register import Author, TableRegister
+from access.adapters.changes import Author
+from access.adapters.register import TableRegister
 from access.errors import TryAgain
 from hourglass.outside import Outside
 from hourglass.printing import console, error_console

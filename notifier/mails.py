@@ -8,6 +8,7 @@ from typing import TYPE_CHECKING
 
 from access.cards import html_head, outcome
 from access.hold import Outcome
+from access.lifecycle import Work, asks_for
 from access.model import Activation, Door, Unmet
 from access.policy import spoken
 
@@ -42,7 +43,7 @@ def decided(activation: Activation) -> Words:
     """Tell the approvers who did not decide."""
     return Words(
         kind="decided",
-        headline=f"Decided: {activation.requester_name}, {activation.role_name}",
+        headline=f"{'Decided' if activation.decided_at else 'Closed'}: {activation.requester_name}, {activation.role_name}",
         lines=(outcome(activation), "Nothing is left for you to do."),
     )
 
@@ -103,6 +104,21 @@ def lapsed(activation: Activation) -> Words:
     )
 
 
+def revoked(activation: Activation) -> Words:
+    """Tell the requester that somebody else ended it, and why."""
+    removal = asks_for(activation.state) is Work.REMOVAL
+    onward = ("Whatever access it gave is being removed; another mail says when that is proven.",) if removal else ()
+    return Words(
+        kind="revoked",
+        headline=f"{activation.role_name} was revoked",
+        lines=(
+            "The people who run Hourglass ended it before its time.",
+            f"They wrote: {activation.end_reason}",
+            *onward,
+        ),
+    )
+
+
 def failed(activation: Activation) -> Words:
     """Tell the requester that the directory said no, and that nothing is left behind."""
     return Words(
@@ -136,6 +152,7 @@ WORDS: Mapping[str, Callable[[Activation], Words]] = {
     "refused": refused,
     "withdrawn": withdrawn,
     "lapsed": lapsed,
+    "revoked": revoked,
     "failed": failed,
     "ended": ended,
 }

@@ -9,17 +9,23 @@ from azure.identity.aio import DefaultAzureCredential, ManagedIdentityCredential
 from azure.servicebus.aio import ServiceBusClient
 from azure.storage.blob.aio import ContainerClient
 
+from access.adapters.azure_blobs import AzureBlobs
 from access.adapters.azure_tables import AzureTables
 from access.adapters.bearer import EntraCallers
 from access.adapters.bus import ServiceBus
 from access.adapters.card_tokens import SignedCardTokens
 from access.adapters.clock import SystemClock
+from access.adapters.controls import TableControls
 from access.adapters.directory import GraphDirectory
+from access.adapters.findings import TableFindings
 from access.adapters.graph import Graph
+from access.adapters.guards import GuardedDirectory, GuardedMailer
 from access.adapters.ledger import Ledger
 from access.adapters.lookup import TenantLookup
 from access.adapters.mail import GraphMailer
+from access.adapters.pace import TablePace
 from access.adapters.people import LinkedPeople
+from access.adapters.pulse import TablePulse
 from access.adapters.quarantine import CONTAINER, TableQuarantine
 from access.adapters.register import TableRegister
 from access.adapters.settings import Settings
@@ -36,7 +42,8 @@ def build(settings: Settings) -> Ports:
     tables = build_tables(settings, credential)
     bus = ServiceBus(_service_bus(settings, credential))
     graph = Graph(settings.graph, credential, clock, call_limit=settings.timing.call_limit)
-    directory = GraphDirectory(graph)
+    controls = TableControls(tables)
+    directory = GuardedDirectory(GraphDirectory(graph), controls)
     store = Ledger(tables, bus, settings.timing)
     register = TableRegister(tables)
     people = LinkedPeople(directory, register)
@@ -44,11 +51,15 @@ def build(settings: Settings) -> Ports:
         clock=clock,
         store=store,
         register=register,
-        quarantine=TableQuarantine(tables, _container(settings, credential)),
+        controls=controls,
+        findings=TableFindings(tables),
+        quarantine=TableQuarantine(tables, AzureBlobs(_container(settings, credential))),
         directory=directory,
+        pace=TablePace(tables, clock, settings.quota),
         people=people,
-        mailer=GraphMailer(graph, settings.mail_sender),
+        mailer=GuardedMailer(GraphMailer(graph, settings.mail_sender), controls),
         bus=bus,
+        pulse=TablePulse(tables),
         callers=EntraCallers(
             authority=settings.authority,
             tenant=settings.tenant,
@@ -56,7 +67,7 @@ def build(settings: Settings) -> Ports:
             scope=settings.card_scope,
         ),
         cards=SignedCardTokens(settings.card_keys),
-        lookup=TenantLookup(directory, register, people, store),
+        lookup=TenantLookup(directory, register, people, store, controls),
         timing=settings.timing,
         tenant=settings.tenant,
         public_url=settings.public_url,

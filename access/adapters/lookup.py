@@ -3,19 +3,24 @@
 from collections.abc import Awaitable
 
 from access.errors import TryAgain
+from access.events import Event
 from access.model import Eligibility
-from access.policy import Facts
-from access.ports import Directory, People, Register, Store, Wanted
+from access.lifecycle import may
+from access.policy import Extended, Facts
+from access.ports import Controls, Directory, People, Register, Store, Wanted
 
 
 class TenantLookup:
     """Implements ``ports.Lookup``."""
 
-    def __init__(self, directory: Directory, register: Register, people: People, store: Store) -> None:
+    def __init__(
+        self, directory: Directory, register: Register, people: People, store: Store, controls: Controls
+    ) -> None:
         self._directory = directory
         self._register = register
         self._people = people
         self._store = store
+        self._controls = controls
 
     async def facts(self, wanted: Wanted, *, give_up: bool) -> Facts:
         """Return what is known now."""
@@ -43,6 +48,12 @@ class TenantLookup:
         if person is None and requester is not None:
             person = await known("which accounts are one person's", self._people.person_of(requester))
         settings = await known("the role's settings", self._register.role(wanted.role))
+        stops = await known(
+            "whether granting is stopped",
+            self._controls.stops(
+                settings.key if settings else wanted.role, principal.id if principal else wanted.principal
+            ),
+        )
         exists, eligibilities, held = True, None, False
         if settings is not None:
             exists = bool(await known("what the role gives", self._directory.target_exists(settings.target)))
@@ -50,8 +61,11 @@ class TenantLookup:
             eligibilities = await known("the eligibilities", self._eligibilities(settings.key, principal.id))
             hold = await known("what is held now", self._store.hold(principal.id, settings.target))
             held = hold is not None and any(
-                role == settings.key for live, role in hold.roles.items() if live != wanted.activation
+                role == settings.key
+                for live, role in hold.roles.items()
+                if live not in {wanted.activation, wanted.extends}
             )
+        extended = await known("what is to last longer", self._extended(wanted.extends)) if wanted.extends else None
         return Facts(
             settings=settings,
             requester=requester,
@@ -60,8 +74,20 @@ class TenantLookup:
             eligibilities=eligibilities or (),
             target_exists=exists,
             held_for_role=held,
+            extended=extended,
+            stopped=stops or (),
             unknown=tuple(unknown),
         )
+
+    async def _extended(self, activation: str) -> Extended | None:
+        """Return since when and until when an active one is held; what it extends itself counts with it."""
+        found = await self._store.activation(activation)
+        if found is None or found.ends_at is None or not may(found.state, Event.EXTENDED):
+            return None
+        starts_at, extends = found.ends_at - found.duration, found.extends
+        while extends and (earlier := await self._store.activation(extends)) and earlier.ends_at:
+            starts_at, extends = min(starts_at, earlier.ends_at - earlier.duration), earlier.extends
+        return Extended(starts_at=starts_at, ends_at=found.ends_at)
 
     async def _eligibilities(self, role: str, principal: str) -> tuple[Eligibility, ...]:
         direct = await self._register.direct_eligibility(role, principal)

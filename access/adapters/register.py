@@ -6,16 +6,14 @@ looked up in two directions has one row that decides, and it is written last: af
 apply still sees the difference, and makes it whole.
 """
 
-import json
 from collections.abc import AsyncIterator, Mapping, Sequence
 from dataclasses import dataclass, replace
-from datetime import datetime
 
 from access.adapters import keys
+from access.adapters.changes import Author, commit, record
 from access.adapters.rows import SCHEMA, from_row, to_row
 from access.adapters.tables import Delete, Insert, Operation, Put, Replace, Row, Tables, Value
 from access.errors import Conflict
-from access.ids import digest
 from access.model import Eligibility, RoleSettings
 
 _REMOVED = "removed"
@@ -30,15 +28,6 @@ class PersonLinks:
     accounts: tuple[str, ...]
     contact: str | None = None
     name: str = ""
-
-
-@dataclass(frozen=True, slots=True, kw_only=True)
-class Author:
-    """Who changes the register, when, and by which way in: ``direct`` is the laptop's, and proves nothing."""
-
-    by: str
-    through: str
-    at: datetime
 
 
 class TableRegister:
@@ -106,8 +95,8 @@ class TableRegister:
             raise Conflict(f"the role {key} was changed by somebody else")
         after = replace(settings, key=key, version=1 + (_version(row) if row else 0))
         written = Row(partition=keys.ROLE, key=key, values=to_row(after), etag=row.etag if row else "")
-        record = _record("role", key, _plain(before), _plain(after), author)
-        await self._commit("roles", keys.ROLE, [Replace(written) if row else Insert(written)], record, author)
+        said = _record("role", key, _plain(before), _plain(after), author)
+        await self._commit("roles", keys.ROLE, [Replace(written) if row else Insert(written)], said, author)
         return after
 
     async def remove_role(self, role: str, author: Author) -> None:
@@ -122,8 +111,8 @@ class TableRegister:
         if row is None or before is None:
             return
         gone = replace(row, values={"key": key, "version": before.version, _REMOVED: True})
-        record = _record("role", key, _plain(before), None, author)
-        await self._commit("roles", keys.ROLE, [Replace(gone)], record, author)
+        said = _record("role", key, _plain(before), None, author)
+        await self._commit("roles", keys.ROLE, [Replace(gone)], said, author)
 
     async def put_eligibility(self, eligibility: Eligibility, author: Author) -> None:
         """Write an eligibility, under its principal and under its role: the latter decides."""
@@ -132,9 +121,9 @@ class TableRegister:
         row = await self._tables.get("eligibilities", keys.of_role(role), _eligible_key(eligibility))
         before = None if row is None else _values(row.values)
         await self._tables.write("eligibilities", [Put(Row(partition=principal, key=role, values=values))])
-        record = _record("eligibility", f"{role}/{principal}", before, _values(values), author)
+        said = _record("eligibility", f"{role}/{principal}", before, _values(values), author)
         decides = Put(Row(partition=keys.of_role(role), key=_eligible_key(eligibility), values=values))
-        await self._commit("eligibilities", keys.of_role(role), [decides], record, author)
+        await self._commit("eligibilities", keys.of_role(role), [decides], said, author)
 
     async def remove_eligibility(self, eligibility: Eligibility, author: Author) -> None:
         """Take an eligibility out, in both directions; what is active under it ends as it would have."""
@@ -143,8 +132,8 @@ class TableRegister:
         await self._tables.write("eligibilities", [Delete(principal, role)])
         if row is None:
             return
-        record = _record("eligibility", f"{role}/{principal}", _values(row.values), None, author)
-        await self._commit("eligibilities", row.partition, [Delete(row.partition, row.key)], record, author)
+        said = _record("eligibility", f"{role}/{principal}", _values(row.values), None, author)
+        await self._commit("eligibilities", row.partition, [Delete(row.partition, row.key)], said, author)
 
     async def put_person(self, person: str, links: PersonLinks, author: Author) -> None:
         """Write a person: the row that lists them, marked as unfinished, then one row for each account, then the list again.
@@ -162,9 +151,9 @@ class TableRegister:
             own = Row(partition=keys.principal(account), key=keys.PERSON, values={**values, _PERSON: key})
             await self._tables.write("people", [Put(own)])
         await self._drop_accounts(key, dropped)
-        record = _record("person", key, None if row is None else _values(row.values), _values(values), author)
+        said = _record("person", key, None if row is None else _values(row.values), _values(values), author)
         listed = Put(Row(partition=keys.PEOPLE, key=key, values=values))
-        await self._commit("people", keys.PEOPLE, [listed], record, author)
+        await self._commit("people", keys.PEOPLE, [listed], said, author)
 
     async def remove_person(self, person: str, author: Author) -> None:
         """Take a person out: their accounts are persons of their own again, unless the directory links them."""
@@ -173,8 +162,8 @@ class TableRegister:
         if row is None:
             return
         await self._drop_accounts(key, from_row(PersonLinks, row.values).accounts)
-        record = _record("person", key, _values(row.values), None, author)
-        await self._commit("people", keys.PEOPLE, [Delete(keys.PEOPLE, key)], record, author)
+        said = _record("person", key, _values(row.values), None, author)
+        await self._commit("people", keys.PEOPLE, [Delete(keys.PEOPLE, key)], said, author)
 
     async def _drop_accounts(self, person: str, accounts: Sequence[str]) -> None:
         """Delete the rows of accounts, except those that have gone over to another person of the same file."""
@@ -189,13 +178,9 @@ class TableRegister:
                 yield from_row(Eligibility, row.values)
 
     async def _commit(
-        self, table: str, partition: str, operations: Sequence[Operation], record: str, author: Author
+        self, table: str, partition: str, operations: Sequence[Operation], said: str, author: Author
     ) -> None:
-        identity = digest("change", record)
-        day, copy_key = keys.audit(author.at, identity, 1)
-        await self._tables.write("audit", [Put(Row(partition=day, key=copy_key, values={"record": record}))])
-        change = Put(Row(partition=partition, key=keys.change(author.at, identity), values={"record": record}))
-        await self._tables.write(table, [*operations, change])
+        await commit(self._tables, table, partition, operations, said=said, author=author)
 
 
 _LONGEST = 100
@@ -233,15 +218,6 @@ def _values(row: Mapping[str, Value]) -> Mapping[str, Value]:
 def _record(
     what: str, subject: str, before: Mapping[str, Value] | None, after: Mapping[str, Value] | None, author: Author
 ) -> str:
-    """Return the audit of a change as JSON: a name that never changes, who, when, how, and both sides of it."""
+    """Return the audit of a change of the register."""
     verb = "removed" if after is None else "added" if before is None else "changed"
-    record = {
-        "event": f"{what}.{verb}",
-        "subject": subject,
-        "at": author.at.isoformat(),
-        "by": author.by,
-        "through": author.through,
-        "before": before,
-        "after": after,
-    }
-    return json.dumps(record, sort_keys=True, default=str)
+    return record(f"{what}.{verb}", subject, before, after, author)

@@ -8,7 +8,8 @@ from collections.abc import Iterator, Mapping
 from dataclasses import dataclass, replace
 from datetime import datetime
 
-from access.adapters.register import Author, PersonLinks, TableRegister
+from access.adapters.changes import Author
+from access.adapters.register import PersonLinks, TableRegister
 from access.model import ApprovalDemand, Eligibility, RoleSettings
 from hourglass.roles_file.wanted import Wanted
 from hourglass.saying import instant, iso_duration

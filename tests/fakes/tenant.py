@@ -10,10 +10,16 @@ from dataclasses import replace
 from datetime import timedelta
 
 from access.adapters.card_tokens import SignedCardTokens
+from access.adapters.changes import Author
+from access.adapters.controls import TableControls
+from access.adapters.findings import TableFindings
+from access.adapters.guards import GuardedDirectory, GuardedMailer
 from access.adapters.ledger import Ledger
 from access.adapters.lookup import TenantLookup
+from access.adapters.pace import TablePace
 from access.adapters.people import LinkedPeople
-from access.adapters.register import Author, TableRegister
+from access.adapters.pulse import TablePulse
+from access.adapters.register import TableRegister
 from access.adapters.triggers import settle
 from access.body import read_body
 from access.model import (
@@ -27,6 +33,7 @@ from access.model import (
     Target,
     Timing,
 )
+from access.pace import Quota
 from access.ports import Mail, Ports
 from access.wire import Envelope, read_nudge, read_telling
 from activation_handler.give import give
@@ -35,6 +42,7 @@ from approval_queue.ask_approvers import ask_approvers
 from expiry_timer.end_due import end_due
 from expiry_timer.sweep import Swept, sweep
 from notifier.notify import notify
+from tests.fakes.blobs import FakeBlobs
 from tests.fakes.bus import FakeBus, FakeMessage
 from tests.fakes.clock import ARBITRARY_MORNING, FakeClock
 from tests.fakes.directory import FakeDirectory
@@ -83,14 +91,18 @@ class FakeTenant:
         bus: FakeBus | None = None,
         directory: FakeDirectory | None = None,
         mailer: FakeMailer | None = None,
+        quota: Quota | None = None,
     ) -> None:
         self.clock = clock or FakeClock()
         self.tables = tables or FakeTables()
         self.bus = bus or FakeBus(self.clock)
         self.directory = directory or FakeDirectory(self.clock)
         self.mailer = mailer or FakeMailer()
-        self.quarantine = FakeQuarantine()
+        self.quota = quota or Quota()
+        self.blobs = FakeBlobs()
+        self.quarantine = FakeQuarantine(self.tables, self.blobs)
         self.register = TableRegister(self.tables)
+        self.controls = TableControls(self.tables)
         self.cards = SignedCardTokens({"k1": b"0" * 32})
         numbers = itertools.count()
         self.store = Ledger(self.tables, self.bus, TIMING, nonce=lambda: f"{next(numbers):08x}")
@@ -99,14 +111,18 @@ class FakeTenant:
             clock=self.clock,
             store=self.store,
             register=self.register,
+            controls=self.controls,
+            findings=TableFindings(self.tables),
             quarantine=self.quarantine,
-            directory=self.directory,
+            directory=GuardedDirectory(self.directory, self.controls),
+            pace=TablePace(self.tables, self.clock, self.quota),
             people=self.people,
-            mailer=self.mailer,
+            mailer=GuardedMailer(self.mailer, self.controls),
             bus=self.bus,
+            pulse=TablePulse(self.tables),
             callers=FakeCallers(),
             cards=self.cards,
-            lookup=TenantLookup(self.directory, self.register, self.people, self.store),
+            lookup=TenantLookup(self.directory, self.register, self.people, self.store, self.controls),
             timing=TIMING,
             tenant=TENANT,
             public_url="https://hourglass.contoso.example",

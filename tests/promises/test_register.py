@@ -4,7 +4,8 @@ from datetime import timedelta
 
 import pytest
 
-from access.adapters.register import Author, PersonLinks, TableRegister
+from access.adapters.changes import Author
+from access.adapters.register import PersonLinks, TableRegister
 from access.adapters.tables import Tables
 from access.model import (
     ApprovalDemand,

@@ -7,7 +7,7 @@ from pathlib import Path
 
 import pytest
 
-from access.adapters.register import Author
+from access.adapters.changes import Author
 from access.model import Account, Eligibility, RoleSettings, Source, State, Target
 from tests.fakes.clock import ARBITRARY_MORNING
 from tests.fakes.tenant import ADA, ADA_ADMIN, ELIGIBLE, EVE, GROUP, OWNER, ROLE, FakeTenant

@@ -9,7 +9,8 @@ from typing import Any
 import pytest
 
 from access.adapters import keys
-from access.adapters.register import Author, PersonLinks, TableRegister
+from access.adapters.changes import Author
+from access.adapters.register import PersonLinks, TableRegister
 from access.adapters.tables import Operation, Row, Tables
 from access.errors import Conflict, TryAgain
 from access.model import ApprovalDemand, DecideWith, Door, Eligibility, RoleSettings, Source, Target, TicketDemand

@@ -16,6 +16,9 @@ ACTIVATION = "activation"
 HOLD = "hold"
 ROLE = "role"
 PERSON = "person"
+HEARTBEAT = "heartbeat"
+SWEEP = "sweep"
+TICK = "tick"
 PEOPLE = "people"
 """The partition that lists the persons of the roles file; what is looked up by account stands under the account."""
 PACE = "pace"
@@ -130,9 +133,14 @@ def person(key: str) -> str:
     return checked(key.strip().lower())
 
 
+CHANGE = "_change_"
+SET_ASIDE = ("0", END)
+"""What was set aside has a digest for its key; the changes beside it begin as ``CHANGE`` says."""
+
+
 def change(at: datetime, identity: str) -> str:
     """Return the row key of a change of the register, beside the row that it changed."""
-    return checked(f"_change_{instant(at)}_{identity}")
+    return checked(f"{CHANGE}{instant(at)}_{identity}")
 
 
 STOPS = "stop"
@@ -160,6 +168,20 @@ def of_role(key: str) -> str:
 def eligible(principal_id: str, *, group: bool) -> str:
     """Return the row key of a principal under a role."""
     return f"{'group' if group else 'user'}_{principal(principal_id)}"
+
+
+GONE_ACCOUNTS = "accounts"
+"""The partition of what was found about accounts as such."""
+
+
+def drift(source: str, target: str) -> str:
+    """Return the partition of what was found about one target."""
+    return digest("drift", source, target)
+
+
+def finding(kind: str, principal: str) -> str:
+    """Return the row key of a finding; an empty principal: it is about the target itself."""
+    return checked(f"{kind}_{principal.lower()}")
 
 
 def day(at: datetime) -> str:

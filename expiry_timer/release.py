@@ -9,6 +9,7 @@ from access.expiry import retry_after
 from access.hold import Hold, Outcome, Presence, Ready, Wait, Write
 from access.lifecycle import is_final
 from access.model import Activation
+from access.pace import Lane
 from access.ports import Ports
 
 ROUNDS = 6
@@ -78,7 +79,11 @@ async def _remove(hold: Hold, ports: Ports) -> tuple[Outcome, dict[str, object]]
 
 
 async def _ask_removal(hold: Hold, ports: Ports) -> tuple[Hold, bool]:
-    """Ask the directory to remove, once; whether it said yes. That nothing is there is an answer, and no proof."""
+    """Ask the directory to remove, once; whether it said yes. That nothing is there is an answer, and no proof.
+
+    The slot is taken before the clock of the call starts: one may wait for it.
+    """
+    await ports.pace.turn(Lane.REMOVAL)
     deadline = ports.clock.monotonic() + ports.timing.call_limit.total_seconds()
     tried = await _write(holding.attempt(hold, now=ports.clock.now(), timing=ports.timing), ports)
     try:
@@ -86,6 +91,7 @@ async def _ask_removal(hold: Hold, ports: Ports) -> tuple[Hold, bool]:
     except NotAssigned:
         return tried, False
     except TryAgain as fault:
+        await ports.pace.heed(fault)
         raise TryAgain(fault.what, after=max(fault.after, retry_after(tried.removals)), fault=True) from fault
     return tried, True
 

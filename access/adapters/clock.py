@@ -1,7 +1,8 @@
 """The system's clock."""
 
+import asyncio
 import time
-from datetime import UTC, datetime
+from datetime import UTC, datetime, timedelta
 
 
 class SystemClock:
@@ -14,3 +15,7 @@ class SystemClock:
     def monotonic(self) -> float:
         """Return seconds of a clock that is never set."""
         return time.monotonic()
+
+    async def sleep(self, span: timedelta) -> None:
+        """Let ``span`` pass, while others work."""
+        await asyncio.sleep(span.total_seconds())

@@ -5,7 +5,6 @@ Source: Microsoft Graph v1.0, group: add members, remove member, list members; u
 
 import re
 from collections.abc import AsyncIterator, Sequence
-from datetime import timedelta
 from typing import Any
 
 from kiota_abstractions.base_request_configuration import RequestConfiguration
@@ -24,7 +23,7 @@ from msgraph.generated.users.item.user_item_request_builder import UserItemReque
 from msgraph.generated.users.users_request_builder import UsersRequestBuilder
 
 from access.adapters.graph import Graph, GraphFault
-from access.errors import AlreadyAssigned, DirectoryRefused, NotAssigned, TryAgain
+from access.errors import AlreadyAssigned, DirectoryRefused, NotAssigned
 from access.hold import Presence
 from access.model import Account, Target
 
@@ -197,9 +196,7 @@ class GraphDirectory:
         except GraphFault as fault:
             if fault.status == _MISSING or (fault.status == _BAD and "do not exist" in fault.message):
                 raise NotAssigned from fault
-            raise TryAgain(
-                f"the directory ({fault.status} {fault.code})", after=fault.retry_after or timedelta(), fault=True
-            ) from fault
+            raise fault.later() from fault
 
 
 def _account(item: dict[str, Any]) -> Account:

@@ -26,12 +26,17 @@ from msgraph.generated.models.o_data_errors.o_data_error import ODataError
 from msgraph_core import GraphClientFactory
 
 from access.adapters.log import correlation_id
-from access.errors import TryAgain
+from access.errors import Throttled, TryAgain
 from access.ids import guid_of
+from access.pace import HELD_AT_MOST
 from access.ports import Clock
 
 _deadline: ContextVar[float | None] = ContextVar("deadline", default=None)
 _LATER = timedelta(seconds=5)
+_THROTTLED = {429, 503}
+_DIGITS = 9
+"""Longer numbers of seconds are no spans that anybody means."""
+
 _ERRORS = {"4XX": ODataError, "5XX": ODataError}
 
 
@@ -43,8 +48,9 @@ class GraphFault(Exception):  # noqa: N818 - a fault, not a bug of ours
         super().__init__(f"{status} {code}: {message}")
 
     def later(self) -> TryAgain:
-        """Return this as something to be waited for."""
-        return TryAgain(f"the directory ({self.status} {self.code})", after=self.retry_after or _LATER, fault=True)
+        """Return this as something to be waited for, by everybody where Graph says how long."""
+        kind = Throttled if self.retry_after is not None and self.status in _THROTTLED else TryAgain
+        return kind(f"the directory ({self.status} {self.code})", after=self.retry_after or _LATER, fault=True)
 
 
 class _Deadline(httpx.AsyncBaseTransport):
@@ -142,11 +148,14 @@ def _fault(error: APIError) -> GraphFault:
 
 
 def _retry_after(stated: str) -> timedelta | None:
-    """Read Retry-After: seconds or an HTTP date; None where there is none that can be read."""
-    if stated.isdigit():
-        return timedelta(seconds=int(stated))
+    """Read Retry-After: seconds or an HTTP date, cut to what we are willing to wait; None where none can be read."""
+    digits = stated.lstrip("0")
+    if stated.isdecimal():
+        return HELD_AT_MOST if len(digits) > _DIGITS else min(timedelta(seconds=int(digits or "0")), HELD_AT_MOST)
     try:
         at = parsedate_to_datetime(stated)
     except ValueError:
         return None
-    return max(at - datetime.now(UTC), timedelta(seconds=1))
+    if at.tzinfo is None:
+        return None
+    return min(max(at - datetime.now(UTC), timedelta(seconds=1)), HELD_AT_MOST)

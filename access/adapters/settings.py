@@ -11,6 +11,7 @@ from urllib.parse import urlsplit
 from access.adapters.clouds import CLOUDS
 from access.adapters.wiring import PARTS
 from access.model import Timing
+from access.pace import Quota
 
 _GUID = re.compile(r"[0-9a-f]{8}(-[0-9a-f]{4}){3}-[0-9a-f]{12}", re.IGNORECASE)
 _KEY_BYTES = 32
@@ -46,6 +47,7 @@ class Settings:
     managed_identity: bool
     storage_suffix: str
     timing: Timing
+    quota: Quota
 
     def __repr__(self) -> str:
         return f"Settings(part={self.part!r}, tenant={self.tenant!r})"
@@ -82,6 +84,7 @@ def read(environment: Mapping[str, str]) -> Settings:
             tail=reader.seconds("CALL_TAIL", 60.0),
             proof_window=reader.seconds("PROOF_WINDOW", 120.0),
         ),
+        quota=Quota(writes=reader.count("GRAPH_WRITES", 3000), window=reader.seconds("GRAPH_WINDOW", 150.0)),
     )
     reader.either("ServiceBus", settings.bus_connection, "ServiceBus__fullyQualifiedNamespace", settings.bus_namespace)
     reader.either("LEDGER", settings.ledger_connection, "LEDGER__accountName", settings.ledger_account)
@@ -130,6 +133,9 @@ class _Reader:
     def seconds(self, name: str, default: float) -> timedelta:
         text = self.text(name)
         return timedelta(seconds=self._converted(name, text, float, "a number of seconds, above 0") or default)
+
+    def count(self, name: str, default: int) -> int:
+        return int(self._converted(name, self.text(name), int, "a whole number, above 0 and under 86400") or default)
 
     def _converted(self, name: str, text: str, convert: Callable[[str], float], meaning: str) -> float | None:
         if not text:

@@ -102,8 +102,10 @@ def test_the_defaults_are_those_of_the_code() -> None:
         ("CALL_LIMIT", timing.call_limit),
         ("CALL_TAIL", timing.tail),
         ("PROOF_WINDOW", timing.proof_window),
+        ("GRAPH_WINDOW", settings.quota.window),
     ):
         assert timedelta(seconds=float(pages.codes(OURS[name]["Default"])[0])) == span
+    assert int(pages.codes(OURS["GRAPH_WRITES"]["Default"])[0]) == settings.quota.writes
 
 
 def test_the_choices_are_those_of_the_code() -> None:

@@ -1,5 +1,6 @@
 """A clock that stands still until it is moved."""
 
+import asyncio
 from datetime import UTC, datetime, timedelta
 
 ARBITRARY_MORNING = datetime(2026, 3, 2, 9, 0, 0, tzinfo=UTC)
@@ -22,3 +23,9 @@ class FakeClock:
 
     def advance_to(self, instant: datetime) -> None:
         self._now = max(self._now, instant)
+
+    async def sleep(self, span: timedelta) -> None:
+        """Let others run, and the time be over."""
+        until = self._now + span
+        await asyncio.sleep(0)
+        self.advance_to(until)

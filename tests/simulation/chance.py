@@ -1,19 +1,105 @@
-"""Chance, from one seed: what may go wrong, how often, and the gate that every call of a worker passes."""
+"""Chance, from one seed: what goes wrong, how often, and which of it a run leaves out.
 
-from collections.abc import Generator
-from dataclasses import dataclass
-from datetime import timedelta
+Every concern has dice of its own: what people do, what each worker meets, what becomes of each message. So a run that leaves
+one act or one fault out is the same run but for what follows from it: that is how a failing run shrinks (shrink.py).
+"""
+
+from collections import Counter
+from collections.abc import Generator, Mapping
+from dataclasses import dataclass, field
+from enum import StrEnum
 from random import Random
+from types import MappingProxyType
 
-LAG = 100.0
-"""Seconds that a read of the directory may be old: the proof window, which is 120, less a margin."""
+from tests.fakes.tenant import TIMING
 
 SKEW = 2.5
-"""Seconds that a worker's clock may be off, either way."""
+"""Seconds that a worker's clock is off at most, either way: two of them differ by 5."""
+
+LAG = TIMING.proof_window.total_seconds() - 2 * SKEW - 2
+"""Seconds that a read of the directory is old at most: the proof window, less two clocks' difference and two whole seconds."""
+
+TAIL = TIMING.tail.total_seconds()
+CALL_LIMIT = TIMING.call_limit.total_seconds()
 
 
-KINDS = {"get": "tables", "query": "tables", "write": "tables", "send": "bus", "mail": "mail"}
-"""Calls by their first word; the rest are the directory's."""
+class Fault(StrEnum):
+    """Everything that chance does; the words are those of the summary, and of ``--without``."""
+
+    CRASH = "crash"
+    """The worker's process is gone, between one call and the next."""
+    FREEZE = "freeze"
+    """It stands still, for seconds or for minutes, and goes on."""
+    FAIL = "fail"
+    """A call fails before it took effect, at once or when its time is over; or with 429 or 503 and a Retry-After."""
+    LOSE_ANSWER = "lose-answer"
+    """A call took effect, and its answer is lost."""
+    LAND_LATE = "land-late"
+    """A directory call that timed out lands when its caller has given up."""
+    REFUSE = "refuse"
+    """The directory refuses for good."""
+    LAG = "lag"
+    """A replica of the directory answers with what was true before."""
+    STALE_WRITE = "stale-write"
+    """A write meets an old replica: "already there", or "nothing there"."""
+    SEEM_GONE = "seem-gone"
+    """A replica doesn't know the group, where some act has made that possible."""
+    FALSE_CONFLICT = "false-conflict"
+    """A write succeeds, and says that somebody else was first: the client library's own retry met it."""
+    REPEAT = "repeat"
+    """A message is delivered twice."""
+    DELAY = "delay"
+    """A message comes late, and so out of order."""
+    LOSE = "lose"
+    """A scheduled message is lost, where a due row stands beside it."""
+    LOSE_LOCK = "lose-lock"
+    """The lock of a message runs out while its worker works on: two workers have it."""
+    SKEW = "skew"
+    """A worker's clock is off."""
+
+
+Rates = Mapping[Fault, float]
+"""How often each thing goes wrong, as a share of the cases in which it could."""
+
+USUAL: Rates = MappingProxyType(
+    {
+        Fault.CRASH: 0.012,
+        Fault.FREEZE: 0.008,
+        Fault.FAIL: 0.02,
+        Fault.LOSE_ANSWER: 0.015,
+        Fault.LAND_LATE: 0.06,
+        Fault.REFUSE: 0.02,
+        Fault.LAG: 0.9,
+        Fault.STALE_WRITE: 0.1,
+        Fault.SEEM_GONE: 0.5,
+        Fault.FALSE_CONFLICT: 0.01,
+        Fault.REPEAT: 0.08,
+        Fault.DELAY: 0.15,
+        Fault.LOSE: 0.3,
+        Fault.LOSE_LOCK: 0.02,
+        Fault.SKEW: 0.9,
+    }
+)
+
+_FEW: Rates = {
+    **USUAL,
+    **dict.fromkeys((Fault.CRASH, Fault.FREEZE, Fault.FAIL, Fault.LOSE_ANSWER, Fault.FALSE_CONFLICT), 0.002),
+}
+STYLES: Mapping[str, tuple[float, Rates]] = {
+    "everything": (3, USUAL),
+    "dying": (2, {**_FEW, Fault.CRASH: 0.04, Fault.FREEZE: 0.03, Fault.LAND_LATE: 0.0, Fault.REFUSE: 0.0}),
+    "bad directory": (2, {**_FEW, Fault.FAIL: 0.02, Fault.LAND_LATE: 0.3, Fault.REFUSE: 0.1, Fault.STALE_WRITE: 0.3}),
+    "landing late": (3, {**_FEW, Fault.LAND_LATE: 0.5, Fault.REFUSE: 0.3, Fault.SEEM_GONE: 0.8}),
+    "stale": (2, {**_FEW, Fault.LAG: 1.0, Fault.STALE_WRITE: 0.6, Fault.LAND_LATE: 0.15}),
+    "two at once": (2, {**_FEW, Fault.FREEZE: 0.06, Fault.LOSE_LOCK: 0.4, Fault.REPEAT: 0.5, Fault.LAND_LATE: 0.15}),
+    "few faults": (2, {**_FEW, Fault.LAND_LATE: 0.01, Fault.REFUSE: 0.0, Fault.STALE_WRITE: 0.02}),
+}
+"""Runs are aimed at dangers, since chance alone meets two of them together too seldom: each style with its weight."""
+
+CALM: Rates = MappingProxyType(dict.fromkeys(Fault, 0.0))
+
+KINDS = {"get": "tables", "query": "tables", "write": "tables", "send": "bus", "mail": "mail", "set": "quarantine"}
+"""Whose call it is, by its first word; the rest are the directory's."""
 
 
 class Crashed(BaseException):
@@ -21,76 +107,48 @@ class Crashed(BaseException):
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
-class Rates:
-    """How often each thing goes wrong, as a share of the calls (crash, freeze, fail) or of the cases (the others)."""
+class Case:
+    """One run: its seed, and what it leaves out: acts, kinds of faults, and single faults, by their names."""
 
-    crash: float = 0.006
-    freeze: float = 0.004
-    fail: float = 0.01
-    fail_directory: float = 0.06
-    land_late: float = 0.06
-    refuse: float = 0.02
-    repeat: float = 0.08
-    lose_scheduled: float = 0.3
-    delay: float = 0.15
-    false_conflict: float = 0.005
-    stale_removal: float = 0.1
-    seem_gone: float = 0.5
-
-
-CALM = Rates(
-    crash=0,
-    freeze=0,
-    fail=0,
-    fail_directory=0,
-    land_late=0,
-    refuse=0,
-    repeat=0,
-    lose_scheduled=0,
-    delay=0,
-    false_conflict=0,
-    stale_removal=0,
-    seem_gone=0,
-)
+    seed: int
+    without: frozenset[str] = frozenset()
 
 
 @dataclass(frozen=True, slots=True)
 class Gate:
-    """A place where a worker waits for the scheduler: before a call takes effect, or before its answer comes back."""
+    """A place where a worker waits for the scheduler. ``takes``: seconds; None: as long as a call takes."""
 
     call: str
-    answered: bool = False
-
-    @property
-    def kind(self) -> str:
-        """Whose call it is: the tables', the bus's, the mailer's or the directory's."""
-        return KINDS.get(self.call.partition(" ")[0], "directory")
+    takes: float | None = None
 
     def __await__(self) -> Generator["Gate"]:
         yield self
 
 
+def kind_of(call: str) -> str:
+    """Return whose call this is: the tables', the bus's, the mailer's, the quarantine's or the directory's."""
+    return KINDS.get(call.partition(" ")[0], "directory")
+
+
+@dataclass(slots=True)
 class Chance:
-    """The dice of one run, and what they are loaded with: ``calm`` ends all faults."""
+    """What goes wrong in one run. ``happened`` names every fault in its order; ``calm`` ends all of them."""
 
-    def __init__(self, seed: int) -> None:
-        self.random = Random(seed)
-        self.rates = Rates()
-        style = self.random.random()
-        if style < 0.15:  # crashes and freezes only
-            self.rates = Rates(
-                fail=0, fail_directory=0, land_late=0, refuse=0, false_conflict=0, crash=0.02, freeze=0.02
-            )
-        elif style < 0.3:  # a bad directory
-            self.rates = Rates(crash=0.002, freeze=0.002, fail_directory=0.25, land_late=0.3, refuse=0.1)
-        elif style < 0.5:  # calls land late, and what follows is refused: the shortest way from asking to ending
-            self.rates = Rates(crash=0.002, freeze=0.002, fail=0.002, land_late=0.5, refuse=0.4)
+    case: Case
+    rates: Rates = CALM
+    happened: list[str] = field(default_factory=list)
+    counts: Counter[str] = field(default_factory=Counter)
 
-    def happens(self, rate: float) -> bool:
-        return rate > 0 and self.random.random() < rate
+    def dice(self, concern: str) -> Random:
+        """Return dice that fall the same way for this concern, whatever else the run leaves out."""
+        return Random(f"{self.case.seed} {concern}")
 
-    def seconds(self, least: float, most: float) -> timedelta:
-        return timedelta(seconds=self.random.uniform(least, most))
+    def choose_style(self) -> str:
+        """Choose what this run is aimed at."""
+        weights = [weight for weight, _ in STYLES.values()]
+        (style,) = self.dice("style").choices(list(STYLES), weights)
+        self.rates = STYLES[style][1]
+        return style
 
     @property
     def is_calm(self) -> bool:
@@ -98,3 +156,14 @@ class Chance:
 
     def calm(self) -> None:
         self.rates = CALM
+
+    def strikes(self, fault: Fault, dice: Random, where: str, *, times: float = 1) -> bool:
+        """Whether this fault happens here. The dice fall in any case, so that what follows is the same."""
+        if dice.random() >= self.rates[fault] * times:
+            return False
+        name = f"{fault}@{where}"
+        if fault in self.case.without or name in self.case.without:
+            return False
+        self.happened.append(name)
+        self.counts[fault] += 1
+        return True

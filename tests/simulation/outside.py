@@ -1,11 +1,8 @@
-"""The outside, with chance between its calls: the fakes of tests/fakes behind gates, and a directory that lags.
-
-Each call passes a gate before it takes effect and another before it answers; there the scheduler lets a worker go on, die,
-freeze, or fail. What a failed call did before it failed, stays done.
-"""
+"""The outside, with chance between its calls: the fakes of tests/fakes on the line, and a directory that lags."""
 
 import contextlib
 from collections.abc import AsyncIterator, Callable, Mapping, Sequence
+from dataclasses import dataclass
 from datetime import datetime, timedelta
 
 from access.adapters.tables import Insert, Operation, Replace, Row
@@ -14,68 +11,63 @@ from access.hold import Presence
 from access.model import Account, Target
 from access.ports import Mail
 from tests.fakes.bus import FakeBus
-from tests.fakes.clock import FakeClock
 from tests.fakes.directory import FakeDirectory
-from tests.fakes.outside import FakeMailer
+from tests.fakes.outside import FakeMailer, FakeQuarantine
 from tests.fakes.tables import FakeTables
-from tests.fakes.tenant import TIMING
-from tests.simulation.chance import LAG, Chance, Gate
+from tests.simulation.chance import CALL_LIMIT, LAG, TAIL, Fault, Gate
+from tests.simulation.line import Line
 
 Key = tuple[str, str]
 """Group and member."""
 
 
-class SkewedClock(FakeClock):
-    """The worker whose turn it is reads its own clock, which is off by ``skew``."""
-
-    def __init__(self) -> None:
-        super().__init__()
-        self.skew = timedelta()
-
-    def now(self) -> datetime:
-        return (self._now + self.skew).replace(microsecond=0)
-
-    @property
-    def true(self) -> datetime:
-        return self._now
-
-
 class GatedTables(FakeTables):
-    """Tables that tell ``wrote`` of every write that took effect."""
+    """Tables that tell ``wrote`` of every write that took effect, and what stood there before."""
 
-    def __init__(self, chance: Chance) -> None:
+    def __init__(self, line: Line) -> None:
         super().__init__()
-        self._chance = chance
+        self._line = line
         self.wrote: Callable[[str, Sequence[Operation]], None] = lambda _table, _operations: None
 
     async def _called(self, what: str, table: str) -> None:
-        await Gate(f"{what} {table}")
+        """Nothing: the line counts, and lets others run."""
 
     async def get(self, table: str, partition: str, key: str) -> Row | None:
-        found = await super().get(table, partition, key)
-        await Gate(f"get {table}", answered=True)
-        return found
+        return await self._line.call(f"get {table}", super().get(table, partition, key))
 
     async def query(
         self, table: str, partition: str, *, start: str, end: str, limit: int | None = None
     ) -> AsyncIterator[Row]:
-        await self._called("query", table)
         rows = self.rows.get((table, partition), {})
-        for row in [rows[key] for key in sorted(rows) if start <= key < end][:limit]:
+        found = [rows[key] for key in sorted(rows) if start <= key < end][:limit]
+        if found or table != "due":  # nothing hangs on when it is seen that nothing is due
+            what = f"query {table}"
+            await self._line.before(what)
+            found = [rows[key] for key in sorted(rows) if start <= key < end][:limit]
+            await self._line.after(what)
+        for row in found:
             yield row
 
     async def write(self, table: str, operations: Sequence[Operation]) -> list[str]:
+        what = f"write {table}"
+        await self._line.before(what)
         etags = await super().write(table, operations)
         self.wrote(table, operations)
-        await Gate(f"write {table}", answered=True)
+        await self._line.after(what)
+        worker = self._line.current
         alone = len(operations) == 1 and isinstance(operations[0], Insert | Replace)
-        if alone and self._chance.happens(self._chance.rates.false_conflict):
+        if worker and alone and self._line.chance.strikes(Fault.FALSE_CONFLICT, worker.dice, worker.where):
+            self._line.say("is told of a conflict with its own write to {}", table)
             raise Conflict("the SDK's own retry met its own write")
         return etags
 
 
 class GatedBus(FakeBus):
     """A bus whose sends may fail, before they took effect or after."""
+
+    def __init__(self, line: Line) -> None:
+        super().__init__(line.clock)
+        self._line = line
 
     async def send(
         self,
@@ -86,9 +78,8 @@ class GatedBus(FakeBus):
         correlation_id: str,
         at: datetime | None = None,
     ) -> None:
-        await Gate(f"send {queue}")
-        await super().send(queue, body, message_id=message_id, correlation_id=correlation_id, at=at)
-        await Gate(f"send {queue}", answered=True)
+        sent = super().send(queue, body, message_id=message_id, correlation_id=correlation_id, at=at)
+        await self._line.call(f"send {queue}", sent)
 
     async def send_again(
         self,
@@ -100,160 +91,230 @@ class GatedBus(FakeBus):
         correlation_id: str,
         at: datetime,
     ) -> None:
-        await Gate(f"send {queue}")
-        await super().send_again(
+        sent = super().send_again(
             queue, raw, properties=properties, message_id=message_id, correlation_id=correlation_id, at=at
         )
-        await Gate(f"send {queue}", answered=True)
+        await self._line.call(f"send {queue}", sent)
 
 
 class GatedMailer(FakeMailer):
-    """A mailer that may take a mail and lose its answer."""
+    """A mailer that may take a mail and lose its answer. ``took`` is told of every mail that it took."""
+
+    def __init__(self, line: Line) -> None:
+        super().__init__()
+        self._line = line
+        self.took: Callable[[Mail], None] = lambda _mail: None
 
     async def send(self, mail: Mail) -> None:
-        await Gate("mail")
+        await self._line.before("mail")
         await super().send(mail)
-        await Gate("mail", answered=True)
+        self._line.say("mails {}: {}", mail.to, mail.subject)
+        self.took(mail)
+        await self._line.after("mail")
+
+
+class GatedQuarantine(FakeQuarantine):
+    """A quarantine that can fail, as everything can."""
+
+    def __init__(self, line: Line) -> None:
+        super().__init__()
+        self._line = line
+
+    async def set_aside(
+        self,
+        *,
+        queue: str,
+        identity: str,
+        code: str,
+        what: str,
+        body: bytes,
+        properties: Mapping[str, str],
+        now: datetime,
+    ) -> None:
+        kept = super().set_aside(
+            queue=queue, identity=identity, code=code, what=what, body=body, properties=properties, now=now
+        )
+        await self._line.call("set aside", kept)
+        self._line.say("sets aside a message of {}: {}", queue, code)
+
+
+@dataclass(frozen=True, slots=True)
+class Late:
+    """A call that lands after its caller gave up, at this second of true time."""
+
+    at: float
+    land: Callable[[], None]
 
 
 class LaggingDirectory(FakeDirectory):
     """Reads are as old as chance has it; a write that timed out may land until the tail of the call is over.
 
-    ``ours`` are the assignments that we gave. ``took`` is called when a call of ours takes one away.
+    ``ours`` are the assignments that we gave. ``given`` and ``took`` are told when a call of ours took effect, ``called``
+    when one begins.
     """
 
-    def __init__(self, clock: SkewedClock, chance: Chance, say: Callable[[str], None]) -> None:
-        super().__init__(clock)
-        self._true, self._chance, self._say = clock, chance, say
+    def __init__(self, line: Line, later: Callable[[float, Callable[[], None]], None]) -> None:
+        super().__init__(line.clock)
+        self._line, self._later = line, later
+        self._real, self._chance = line.clock, line.chance
         self.ours: set[Key] = set()
-        self.late: list[tuple[datetime, Callable[[], None]]] = []
-        self.touched: dict[Key, datetime] = {}
+        self.touched: dict[Key, float] = {}
+        """When somebody last put or took a member by hand."""
+        self.lost: dict[Key, float] = {}
+        """When each assignment was last lost, by whomever."""
+        self.given: Callable[[Key], None] = lambda _key: None
         self.took: Callable[[Key, bool], None] = lambda _key, _ours: None
-        self._states: dict[Key, list[tuple[datetime, bool]]] = {}
-        self._seems_gone: tuple[datetime, datetime] | None = None
+        self.called: Callable[[str, Key], None] = lambda _call, _key: None
+        self.read: Callable[[Key], None] = lambda _key: None
+        self._states: dict[Key, list[tuple[float, bool]]] = {}
+        self._seems_gone: dict[str, tuple[float, float]] = {}
 
     def remember(self, key: Key) -> None:
-        self._states.setdefault(key, []).append((self._true.true, self.holds(*key)))
+        self._states.setdefault(key, []).append((self._real.seconds, self.holds(*key)))
+        if not self.holds(*key):
+            self.ours.discard(key)
+            self.lost[key] = self._real.seconds
 
-    def by_hand(self, group: str, member: str) -> None:
+    def put_by_hand(self, key: Key) -> None:
+        """Somebody puts a member in."""
+        self.put_member(*key)
+        self.touched[key] = self._real.seconds
+        self.remember(key)
+
+    def take_by_hand(self, key: Key) -> None:
         """Somebody takes a member out, whoever gave it."""
-        self.take_member(group, member)
-        self.ours.discard((group, member))
-        self.touched[group, member] = self._true.true
-        self.remember((group, member))
+        self.take_member(*key)
+        self.touched[key] = self._real.seconds
+        self.remember(key)
 
-    def seem_gone(self, span: timedelta) -> None:
+    def seem_gone(self, group: str, span: float) -> None:
         """Some replica doesn't know the group for a while, and says 404."""
-        self._seems_gone = self._true.true, self._true.true + span
+        self._seems_gone[group] = self._real.seconds, self._real.seconds + span
 
     def delete_group(self, group: str) -> None:
         """Somebody deletes the group, and with it whatever was given."""
         for member in sorted(self.groups[group]):
-            self.by_hand(group, member)
+            self.take_by_hand((group, member))
         self.remove_group(group)
 
-    def land(self) -> None:
-        """Let the calls land whose time has come."""
-        for entry in [entry for entry in self.late if entry[0] <= self._true.true]:
-            self.late.remove(entry)
-            with contextlib.suppress(AlreadyAssigned, NotAssigned, DirectoryRefused):
-                entry[1]()
+    def delete_user(self, account: str) -> None:
+        """Somebody deletes an account, and with it whatever it was given."""
+        for group in sorted(group for group, members in self.groups.items() if account in members):
+            self.take_by_hand((group, account))
+        self.remove_account(account)
 
     async def account(self, reference: str) -> Account | None:
-        await Gate("look up")
-        return await super().account(reference)
+        return await self._line.call("look up", super().account(reference))
 
     async def linked_accounts(self, employee_id: str) -> tuple[Account, ...]:
-        await Gate("look up")
-        return await super().linked_accounts(employee_id)
+        return await self._line.call("look up", super().linked_accounts(employee_id))
 
     async def groups_among(self, account: str, groups: Sequence[str]) -> frozenset[str]:
-        await Gate("look up")
-        return await super().groups_among(account, groups)
+        return await self._line.call("look up", super().groups_among(account, groups))
 
     async def people_in(self, group: str) -> tuple[str, ...]:
-        await Gate("look up")
-        return await super().people_in(group)
+        return await self._line.call("look up", super().people_in(group))
 
     async def target_exists(self, target: Target) -> bool:
-        await Gate("look up")
-        return await super().target_exists(target)
+        return await self._line.call("look up", super().target_exists(target))
 
     async def presence(self, principal: str, target: Target) -> Presence:
-        await Gate("presence")
+        await self._line.before("presence")
         key = (target.id, principal)
-        presence = self._read(key)
-        self._say(f"reads {presence.value}; in truth {self._truth(key)}")
-        await Gate("presence", answered=True)
+        presence = self._seen_by_a_replica(key)
+        self.read(key)
+        self._line.say("reads {} of {}; in truth {}", presence.value, _short(key), self._truth(key))
+        await self._line.after("presence")
         return presence
 
     async def assign(self, principal: str, target: Target, *, deadline: float) -> None:
-        await Gate("assign")
-        if self._chance.happens(self._chance.rates.refuse):
-            self._say("assign: refused for good")
+        key = (target.id, principal)
+        await self._line.before("assign")
+        worker = self._line.current
+        if worker and self._chance.strikes(Fault.REFUSE, worker.dice, worker.where):
+            self._line.say("assign: refused for good")
             raise DirectoryRefused("Authorization_RequestDenied")
-        await self._act("assign", deadline, lambda: self._give((target.id, principal)))
+        await self._act("assign", key, deadline, self._give)
 
     async def remove(self, principal: str, target: Target, *, deadline: float) -> None:
-        await Gate("remove")
-        await self._act("remove", deadline, lambda: self._take((target.id, principal)))
+        await self._line.before("remove")
+        await self._act("remove", (target.id, principal), deadline, self._take)
 
-    async def _act(self, call: str, deadline: float, effect: Callable[[], None]) -> None:
-        if self._true.true.timestamp() >= deadline:
-            self._say(f"{call}: too late to be sent")
+    async def _act(self, call: str, key: Key, deadline: float, effect: Callable[[Key], None]) -> None:
+        if self._real.seconds >= deadline:
+            self._line.say("{}: too late to be sent", call)
             raise TryAgain("the directory (deadline)", after=timedelta(seconds=5), fault=True)
-        if self._chance.happens(self._chance.rates.land_late):
-            tail = TIMING.tail.total_seconds()
-            after = self._chance.seconds(self._chance.random.choice([0, tail - 3]), tail)
-            self.late.append((self._true.true + after, effect))
-            self._say(f"{call}: no answer, lands {after.total_seconds():.0f} s later")
+        self.called(call, key)
+        worker = self._line.current
+        if worker and self._chance.strikes(Fault.LAND_LATE, worker.dice, worker.where):
+            at_most = deadline - self._real.seconds + TAIL - 0.1
+            after = worker.dice.uniform(worker.dice.choice([0, at_most - 3]), at_most)
+            self._line.say("{}: no answer, lands {:.0f} s later", call, after)
+            self._later(after, lambda: self._land(key, effect))
+            await Gate(call, takes=min(CALL_LIMIT, deadline - self._real.seconds))
             raise TryAgain("the directory (timeout)", after=timedelta(), fault=True)
         try:
-            effect()
+            self._meet_an_old_replica(call, key)
+            effect(key)
         finally:
-            await Gate(call, answered=True)
+            await self._line.after(call)
+
+    def _land(self, key: Key, effect: Callable[[Key], None]) -> None:
+        with contextlib.suppress(AlreadyAssigned, NotAssigned, DirectoryRefused):
+            effect(key)
+
+    def _meet_an_old_replica(self, call: str, key: Key) -> None:
+        """A write may be answered by a replica that still shows what was before: nothing is changed then."""
+        worker, held = self._line.current, self.holds(*key)
+        if worker is None or held is (call == "assign") or self._was_held(key, worker.dice.uniform(0, LAG)) is held:
+            return
+        if self._chance.strikes(Fault.STALE_WRITE, worker.dice, worker.where):
+            self._line.say("{}: {}, says an old replica", call, "nothing there" if held else "already there")
+            raise NotAssigned if held else AlreadyAssigned
 
     def _give(self, key: Key) -> None:
-        if key[0] not in self.groups:
-            self._say("assign: no such group")
+        if key[0] not in self.groups or key[1] not in self.accounts:
+            self._line.say("assign: no such group or account")
             raise DirectoryRefused("Request_ResourceNotFound")
         if self.holds(*key):
-            self._say("assign: already there")
+            self._line.say("assign: already there")
             raise AlreadyAssigned
         self.put_member(*key)
         self.ours.add(key)
         self.remember(key)
-        self._say("assign: given")
+        self._line.say("assign: GIVEN {}", _short(key))
+        self.given(key)
 
     def _take(self, key: Key) -> None:
         if not self.holds(*key):
-            self._say("remove: nothing there")
-            raise NotAssigned
-        if self._chance.happens(self._chance.rates.stale_removal) and not self._was_held(key, LAG):
-            self._say("remove: nothing there, says an old replica")
+            self._line.say("remove: nothing there")
             raise NotAssigned
         was_ours = key in self.ours
         self.take_member(*key)
-        self.ours.discard(key)
         self.remember(key)
-        self._say("remove: taken")
+        self._line.say("remove: TAKEN {}", _short(key))
         self.took(key, was_ours)
 
-    def _read(self, key: Key) -> Presence:
+    def _seen_by_a_replica(self, key: Key) -> Presence:
         """Return what a replica says, whose state may be old."""
-        span = self._seems_gone
-        in_it = span is not None and span[0] <= self._true.true < span[1]
-        if in_it and self._chance.happens(self._chance.rates.seem_gone):
-            return Presence.GONE
-        if self._was_held(key, LAG):
+        held, worker = self.holds(*key), self._line.current
+        if worker is not None:
+            begins, ends = self._seems_gone.get(key[0], (0.0, 0.0))
+            lag = worker.dice.uniform(worker.dice.choice([0, 0, 0.9 * LAG]), LAG)
+            in_it = begins <= self._real.seconds < ends
+            if in_it and self._chance.strikes(Fault.SEEM_GONE, worker.dice, worker.where):
+                return Presence.GONE
+            old = self._was_held(key, lag)
+            if old is not held and self._chance.strikes(Fault.LAG, worker.dice, worker.where):
+                held = old
+        if held:
             return Presence.HELD
-        return Presence.NOT_HELD if key[0] in self.groups else Presence.GONE
+        return Presence.NOT_HELD if key[0] in self.groups and key[1] in self.accounts else Presence.GONE
 
     def _was_held(self, key: Key, lag: float) -> bool:
-        """Whether it was held, some random span of at most ``lag`` seconds ago."""
-        then = self._true.true - (timedelta() if self._chance.is_calm else self._chance.seconds(0, lag))
-        held = False
-        for at, was in self._states.get(key, []):
+        """Whether it was held ``lag`` seconds ago."""
+        then, held = self._real.seconds - lag, False
+        for at, was in self._states.get(key, ()):
             held = was if at <= then else held
         return held
 
@@ -262,3 +323,7 @@ class LaggingDirectory(FakeDirectory):
 
     def _remember(self, group: str) -> None:
         """Keep nothing here: the states of each member are kept in ``remember``."""
+
+
+def _short(key: Key) -> str:
+    return f"{key[1][-4:]} in {key[0][-4:]}"

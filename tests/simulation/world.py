@@ -222,6 +222,7 @@ class World:
                 worker.at = worker.context.run(worker.work.send, None)
             else:
                 worker.at = worker.context.run(worker.work.throw, fault)
+            worker.wakes = worker.at.until
             while worker.dead:  # what stands under finally gets nowhere
                 worker.at = worker.context.run(worker.work.throw, Crashed())
         except StopIteration:
@@ -256,6 +257,8 @@ class World:
             worker.wakes = self.clock.true + chance.seconds(1, chance.random.choice(FREEZES))
             until = (worker.wakes - self.began).total_seconds()
             self.say(f"FREEZES {where} until {until:.1f}")
+            return None
+        if gate.until is not None:
             return None
         fail = rates.fail_directory if gate.kind == "directory" else rates.fail
         if dice > 1 - fail * share:

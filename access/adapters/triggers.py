@@ -74,6 +74,8 @@ async def _set_aside(raw: bytes, envelope: Envelope, broken: Unusable, ports: Po
         body=raw,
         properties=envelope.properties,
         now=ports.clock.now(),
+        enqueued_at=datetime.fromisoformat(envelope.enqueued_at) if envelope.enqueued_at else None,
+        correlation_id=envelope.correlation_id or "",
     )
 
 

@@ -1,11 +1,11 @@
 """The small rest of the outside: mail, quarantine, callers."""
 
-from collections.abc import Mapping
-from datetime import datetime
-
+from access.adapters.quarantine import TableQuarantine
 from access.errors import Code, Refused
 from access.model import Unmet
 from access.ports import Caller, Mail
+from tests.fakes.blobs import FakeBlobs
+from tests.fakes.tables import FakeTables
 
 
 class FakeMailer:
@@ -24,24 +24,26 @@ class FakeMailer:
         return [mail for mail in self.mails if mail.to == address]
 
 
-class FakeQuarantine:
-    """Keeps what was set aside, once for each queue and identity."""
+class FakeQuarantine(TableQuarantine):
+    """The real one on fake tables and blobs; ``kept`` and ``codes`` say what is in it."""
 
-    def __init__(self) -> None:
-        self.kept: dict[tuple[str, str], tuple[str, bytes]] = {}
+    def __init__(self, tables: FakeTables, blobs: FakeBlobs) -> None:
+        super().__init__(tables, blobs)
+        self._fakes = tables, blobs
 
-    async def set_aside(
-        self,
-        *,
-        queue: str,
-        identity: str,
-        code: str,
-        what: str,
-        body: bytes,
-        properties: Mapping[str, str],
-        now: datetime,
-    ) -> None:
-        self.kept.setdefault((queue, identity), (code, body))
+    @property
+    def kept(self) -> dict[tuple[str, str], tuple[str, bytes]]:
+        """Code and bytes by queue and identity."""
+        tables, blobs = self._fakes
+        rows = [row for (table, _), found in tables.rows.items() if table == "quarantine" for row in found.values()]
+        return {
+            (str(row.values["queue"]), str(row.values["identity"])): (
+                str(row.values["code"]),
+                blobs.content[f"{row.partition}/{row.key}"],
+            )
+            for row in rows
+            if "queue" in row.values
+        }
 
     @property
     def codes(self) -> list[str]:

@@ -1,9 +1,9 @@
 """What a trigger does around its use case: each kind of error has its one answer, and only a bug abandons a message."""
 
 import json
-from collections.abc import Awaitable, Callable, Mapping
+from collections.abc import Awaitable, Callable
 from dataclasses import replace
-from datetime import datetime, timedelta
+from datetime import timedelta
 
 import pytest
 
@@ -101,6 +101,15 @@ class TestWhatAMessageBecomes:
 
         assert sent == []
         assert tenant.quarantine.kept == {("activation-requests", "m-1"): (Code.BODY_NOT_JSON, b"\xff")}
+
+    async def test_what_is_set_aside_keeps_when_it_arrived_and_what_it_belongs_to(self, tenant: FakeTenant) -> None:
+        arrived = tenant.clock.now() - timedelta(days=1)
+        broken = raising(Unusable(Code.BODY_NOT_JSON, "no JSON"))
+
+        await deliver(tenant, message(tenant, enqueued_time_utc=arrived), broken)
+
+        (entry,) = await tenant.quarantine.on(arrived)
+        assert (entry.enqueued_at, entry.correlation_id, entry.at) == (arrived, "c-1", tenant.clock.now())
 
     async def test_one_that_must_wait_is_sent_again_as_it_came_for_later(self, tenant: FakeTenant) -> None:
         given = message(tenant, body=b"\xff", application_properties={"flow": "a"})
@@ -203,17 +212,7 @@ class TestANudge:
 
 
 class UnreachableQuarantine:
-    async def set_aside(
-        self,
-        *,
-        queue: str,
-        identity: str,
-        code: str,
-        what: str,
-        body: bytes,
-        properties: Mapping[str, str],
-        now: datetime,
-    ) -> None:
+    async def set_aside(self, **_said: object) -> None:
         raise TryAgain("the quarantine", after=FAULT, fault=True)
 
 

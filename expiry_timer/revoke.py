@@ -13,7 +13,7 @@ from access.events import Event, Happened
 from access.expiry import retry_after
 from access.lifecycle import Work, advance, asks_for, may
 from access.model import Activation, Cause
-from access.ports import Clock, Store
+from access.ports import Store
 from access.wire import nudge, tell
 
 ROUNDS = 6
@@ -29,7 +29,7 @@ class Revocation:
     reason: str
 
 
-async def revoke(activation_id: str, revocation: Revocation, *, store: Store, clock: Clock) -> Activation | None:
+async def revoke(activation_id: str, revocation: Revocation, *, store: Store, now: datetime) -> Activation | None:
     """End an activation whatever its state is, and return it as it is now; None: there is none.
 
     What is ending or final already stays as it is: the first cause counts. Twice has no second effect.
@@ -41,7 +41,6 @@ async def revoke(activation_id: str, revocation: Revocation, *, store: Store, cl
         activation = await store.activation(activation_id)
         if activation is None or not may(activation.state, Event.REVOKED):
             return activation
-        now = clock.now()
         try:
             return await store.commit(revoked(activation, revocation, now=now), now=now)
         except Conflict:

@@ -1,7 +1,6 @@
 """`hourglass apply`: makes the register what the roles file says. For now only `--direct`, past the front door."""
 
 import asyncio
-import getpass
 from collections.abc import Mapping
 from pathlib import Path
 from typing import Annotated
@@ -11,16 +10,15 @@ import typer
 from access.adapters.changes import Author
 from access.adapters.register import TableRegister
 from access.errors import TryAgain
+from hourglass.direct import author, confirm, front_door
 from hourglass.outside import Outside
-from hourglass.printing import console, error_console
+from hourglass.printing import console
 from hourglass.roles_file.difference import Difference, carry_out, compare, ids_of, said
 from hourglass.roles_file.mistakes import FileWrong
 from hourglass.roles_file.names import Names
 from hourglass.roles_file.wanted import Wanted, read
 from hourglass.saying import shown
 from hourglass.stopping import ExitCode, Stop
-
-DIRECT = "direct"
 
 
 def apply(
@@ -39,12 +37,7 @@ def apply(
     """
     outside: Outside = context.obj
     if not direct:
-        raise Stop(
-            "Applying through the front door, which knows who you are, comes later.",
-            remedy="On a laptop, or to break glass, write the tables yourself: hourglass apply --direct "
-            f"{shown(file)}. The audit will say so.",
-            code=ExitCode.WRONG_USE,
-        )
+        raise front_door("Applying", f"hourglass apply --direct {shown(file)}")
     raw = _bytes_of(file)
     try:
         differences, names = asyncio.run(_compare(raw, outside))
@@ -62,12 +55,9 @@ def apply(
     if dry_run:
         out.print("Nothing was changed (--dry-run).")
         return
-    user = _user()
-    warning = f"Direct: this goes past the front door. Who you are is not proven; the audit says: {DIRECT}, {user}."
-    error_console().print(warning, style="yellow", soft_wrap=True)
-    if not yes and not typer.confirm("Apply this?"):
-        raise Stop("Nothing was changed.")
-    asyncio.run(_carry_out(differences, outside, Author(by=user, through=DIRECT, at=outside.now())))
+    changing = author(outside)
+    confirm("Apply this?", yes=yes)
+    asyncio.run(_carry_out(differences, outside, changing))
     out.print("Applied.")
 
 
@@ -83,13 +73,6 @@ def _said_wrong(wrong: FileWrong, file: Path) -> Stop:
     lines = "\n".join(mistake.said(str(file)) for mistake in wrong.mistakes)
     what = f"{count} mistake{'' if count == 1 else 's'}; nothing was changed.\n{lines}"
     return Stop(what, code=ExitCode.WRONG_USE)
-
-
-def _user() -> str:
-    try:
-        return getpass.getuser()
-    except (OSError, KeyError):
-        return "unknown"
 
 
 async def _compare(raw: bytes, outside: Outside) -> tuple[tuple[Difference, ...], Mapping[str, str]]:

@@ -16,6 +16,9 @@ from typing import Any, Protocol
 from access.adapters.clock import SystemClock
 from access.adapters.settings import Settings, read
 from access.adapters.tables import Tables
+from access.model import Timing
+from access.ports import Store
+from hourglass.impatient_bus import ImpatientBus
 from hourglass.roles_file.names import Names
 from hourglass.saying import shown
 from hourglass.stopping import ExitCode, Stop
@@ -41,12 +44,21 @@ class Outside(Protocol):
         """The id of the tenant; part of every activation's id."""
         ...
 
+    @property
+    def timing(self) -> Timing:
+        """How long the directory may take."""
+        ...
+
     def now(self) -> datetime:
         """Return the current instant, in UTC, to the second."""
         ...
 
     def tables(self) -> AbstractAsyncContextManager[Tables]:
         """Open the ledger's tables."""
+        ...
+
+    def store(self) -> AbstractAsyncContextManager[Store]:
+        """Open the record of activations, to change it; what the queues don't take now, the sweep sends."""
         ...
 
     def directory(self) -> AbstractAsyncContextManager[Names]:
@@ -81,6 +93,11 @@ class Tenant:
         """The id of the tenant."""
         return self._settings.tenant
 
+    @property
+    def timing(self) -> Timing:
+        """How long the directory may take."""
+        return self._settings.timing
+
     def now(self) -> datetime:
         """Return the current instant."""
         return self._clock.now()
@@ -106,6 +123,19 @@ class Tenant:
                 TableServiceClient(endpoint, credential=credential, **_RETRIES) as service,
             ):
                 yield AzureTables(service)
+
+    @asynccontextmanager
+    async def store(self) -> AsyncIterator[Store]:
+        """Open the record of activations."""
+        settings = self._settings
+        from access.adapters.build import build_credential, build_service_bus  # noqa: PLC0415 - the SDKs are slow to import
+        from access.adapters.bus import ServiceBus  # noqa: PLC0415 - the SDKs are slow to import
+        from access.adapters.ledger import Ledger  # noqa: PLC0415 - as the tables and the queues need it
+
+        async with self.tables() as tables:
+            with _translated("Service Bus"):
+                async with build_credential(settings) as credential, build_service_bus(settings, credential) as client:
+                    yield Ledger(tables, ImpatientBus(ServiceBus(client), self._clock), settings.timing)
 
     @asynccontextmanager
     async def directory(self) -> AsyncIterator[Names]:

@@ -40,7 +40,7 @@ def build(settings: Settings) -> Ports:
     clock = SystemClock()
     credential = build_credential(settings)
     tables = build_tables(settings, credential)
-    bus = ServiceBus(_service_bus(settings, credential))
+    bus = ServiceBus(build_service_bus(settings, credential))
     graph = Graph(settings.graph, credential, clock, call_limit=settings.timing.call_limit)
     controls = TableControls(tables)
     directory = GuardedDirectory(GraphDirectory(graph), controls)
@@ -90,7 +90,8 @@ def build_tables(settings: Settings, credential: AsyncTokenCredential) -> AzureT
     return AzureTables(TableServiceClient(endpoint, credential=credential, **_RETRIES))
 
 
-def _service_bus(settings: Settings, credential: AsyncTokenCredential) -> ServiceBusClient:
+def build_service_bus(settings: Settings, credential: AsyncTokenCredential) -> ServiceBusClient:
+    """Return the client of the queues, by connection string or by identity."""
     if settings.bus_connection:
         return ServiceBusClient.from_connection_string(settings.bus_connection, retry_total=1)
     return ServiceBusClient(settings.bus_namespace, credential, retry_total=1)

@@ -13,11 +13,12 @@ from functools import cached_property
 from pathlib import Path
 from typing import Any, Protocol
 
+from access.adapters.blobs import Blobs
 from access.adapters.clock import SystemClock
 from access.adapters.settings import Settings, read
 from access.adapters.tables import Tables
 from access.model import Timing
-from access.ports import Store
+from access.ports import Bus, Store
 from hourglass.impatient_bus import ImpatientBus
 from hourglass.roles_file.names import Names
 from hourglass.saying import shown
@@ -59,6 +60,14 @@ class Outside(Protocol):
 
     def store(self) -> AbstractAsyncContextManager[Store]:
         """Open the record of activations, to change it; what the queues don't take now, the sweep sends."""
+        ...
+
+    def blobs(self) -> AbstractAsyncContextManager[Blobs]:
+        """Open the bytes of what was set aside."""
+        ...
+
+    def bus(self) -> AbstractAsyncContextManager[Bus]:
+        """Open the queues, to put a message back as it came."""
         ...
 
     def directory(self) -> AbstractAsyncContextManager[Names]:
@@ -136,6 +145,28 @@ class Tenant:
             with _translated("Service Bus"):
                 async with build_credential(settings) as credential, build_service_bus(settings, credential) as client:
                     yield Ledger(tables, ImpatientBus(ServiceBus(client), self._clock), settings.timing)
+
+    @asynccontextmanager
+    async def blobs(self) -> AsyncIterator[Blobs]:
+        """Open the bytes of what was set aside."""
+        settings = self._settings
+        from access.adapters.azure_blobs import AzureBlobs  # noqa: PLC0415 - the SDKs are slow to import
+        from access.adapters.build import build_container, build_credential  # noqa: PLC0415 - the SDKs are slow to import
+
+        with _translated("the ledger's blobs"):
+            async with build_credential(settings) as credential, build_container(settings, credential) as container:
+                yield AzureBlobs(container)
+
+    @asynccontextmanager
+    async def bus(self) -> AsyncIterator[Bus]:
+        """Open the queues."""
+        settings = self._settings
+        from access.adapters.build import build_credential, build_service_bus  # noqa: PLC0415 - the SDKs are slow to import
+        from access.adapters.bus import ServiceBus  # noqa: PLC0415 - the SDKs are slow to import
+
+        with _translated("Service Bus"):
+            async with build_credential(settings) as credential, build_service_bus(settings, credential) as client:
+                yield ServiceBus(client)
 
     @asynccontextmanager
     async def directory(self) -> AsyncIterator[Names]:

@@ -53,7 +53,7 @@ def build(settings: Settings) -> Ports:
         register=register,
         controls=controls,
         findings=TableFindings(tables),
-        quarantine=TableQuarantine(tables, AzureBlobs(_container(settings, credential))),
+        quarantine=TableQuarantine(tables, AzureBlobs(build_container(settings, credential))),
         directory=directory,
         pace=TablePace(tables, clock, settings.quota),
         people=people,
@@ -97,7 +97,8 @@ def build_service_bus(settings: Settings, credential: AsyncTokenCredential) -> S
     return ServiceBusClient(settings.bus_namespace, credential, retry_total=1)
 
 
-def _container(settings: Settings, credential: AsyncTokenCredential) -> ContainerClient:
+def build_container(settings: Settings, credential: AsyncTokenCredential) -> ContainerClient:
+    """Return the blobs of what was set aside, by connection string or by identity."""
     if settings.ledger_connection:
         return ContainerClient.from_connection_string(settings.ledger_connection, CONTAINER, **_RETRIES)
     endpoint = f"https://{settings.ledger_account}.blob.{settings.storage_suffix}"

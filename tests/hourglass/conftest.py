@@ -10,9 +10,11 @@ from typing import Any
 import pytest
 from typer.testing import CliRunner, Result
 
+from access.adapters.blobs import Blobs
 from access.adapters.tables import Tables
 from access.errors import TryAgain
 from access.model import Account
+from access.ports import Bus
 from hourglass.cli import app
 from hourglass.roles_file.names import Names
 from tests.fakes.clock import ARBITRARY_MORNING
@@ -63,6 +65,8 @@ class FakeOutside:
 
     def __init__(self, tenant: FakeTenant) -> None:
         self.rows = tenant.tables
+        self.bytes = tenant.blobs
+        self.queues = tenant.bus
         self.people = FakeDirectory()
         self.sent: list[tuple[str, bytes, str]] = []
         self.meanwhile: list[Callable[[], Awaitable[Any]]] = []
@@ -78,6 +82,14 @@ class FakeOutside:
     @asynccontextmanager
     async def tables(self) -> AsyncIterator[Tables]:
         yield self.rows
+
+    @asynccontextmanager
+    async def blobs(self) -> AsyncIterator[Blobs]:
+        yield self.bytes
+
+    @asynccontextmanager
+    async def bus(self) -> AsyncIterator[Bus]:
+        yield self.queues
 
     @asynccontextmanager
     async def directory(self) -> AsyncIterator[Names]:

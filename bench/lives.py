@@ -1,0 +1,75 @@
+"""What one activation costs over its whole life, in calls at the seams: each with the sentence it serves."""
+
+import asyncio
+from collections import Counter
+from dataclasses import dataclass
+from datetime import timedelta
+
+from bench.calls import SWEEP, Delivery, begin
+from bench.hosts import Hosts
+from bench.virtual_time import run
+from tests.fakes.tenant import BO
+from tests.story.acts import press
+
+PRESS = "card press"
+LASTS = timedelta(minutes=30)
+
+
+@dataclass(frozen=True, slots=True)
+class Life:
+    """Everything that was done for one activation, by message; ``sweeps`` has only what it added to an empty one."""
+
+    name: str
+    deliveries: tuple[Delivery, ...]
+    sweeps: Counter[tuple[str, str]]
+
+    @property
+    def count(self) -> Counter[tuple[str, str]]:
+        """How often each call was made: (to what, which)."""
+        found = Counter((call.to, call.what) for delivery in self.deliveries for call in delivery.calls)
+        return found + self.sweeps
+
+    @property
+    def receives(self) -> int:
+        """How many messages were taken from queues, each received and completed."""
+        return sum(delivery.queue not in {SWEEP, PRESS} for delivery in self.deliveries)
+
+    def total(self, to: str) -> int:
+        """Return how many calls went to the tables, the bus or the directory."""
+        return sum(times for (where, _), times in self.count.items() if where == to)
+
+
+def measure() -> tuple[Life, Life]:
+    """Return the life of an activation that is given at once, and of one that is approved by a card."""
+    return run(_live("auto-approved", approval=False)), run(_live("approved", approval=True))
+
+
+async def _live(name: str, *, approval: bool) -> Life:
+    """Ada asks for half an hour; where it is wanted, Bo approves a minute later. It ends by itself."""
+    async with Hosts(keep=True) as hosts:
+        tenant = hosts.tenants[0]
+        await tenant.open(**({} if approval else {"approval": None}))
+        await hosts.sweep()
+        empty = _count(hosts.deliveries.pop())
+        await asyncio.sleep(10)
+        tenant.ask(duration="PT30M")
+        if approval:
+            await asyncio.sleep(65)
+            pressed = Delivery(PRESS)
+            begin(pressed)
+            await press(tenant, BO.id, tenant.card_of(BO))
+            begin(None)
+            hosts.deliveries.append(pressed)
+        await asyncio.sleep(LASTS.total_seconds())
+        while hosts.tables.rows_of("due"):  # the last ones: the look after the proof, and the lapse that never came
+            await asyncio.sleep(3600)
+    sweeps: Counter[tuple[str, str]] = Counter()
+    for delivery in hosts.deliveries:
+        if delivery.queue == SWEEP:
+            sweeps += _count(delivery) - empty
+    handled = tuple(delivery for delivery in hosts.deliveries if delivery.queue != SWEEP)
+    return Life(name, handled, sweeps)
+
+
+def _count(delivery: Delivery) -> Counter[tuple[str, str]]:
+    return Counter((call.to, call.what) for call in delivery.calls)

@@ -407,8 +407,8 @@ class DeadLetter(Protocol):
         ...
 
 
-class Bus(Protocol):
-    """Service Bus."""
+class Sender(Protocol):
+    """Puts messages on the queues."""
 
     async def send(
         self,
@@ -425,6 +425,10 @@ class Bus(Protocol):
             TryAgain: it may or may not have been taken.
         """
         ...
+
+
+class Bus(Sender, Protocol):
+    """Service Bus."""
 
     async def send_again(
         self,

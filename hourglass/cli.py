@@ -19,9 +19,11 @@ from hourglass.listing import list_held
 from hourglass.outside import Tenant
 from hourglass.printing import error_console
 from hourglass.request import request
+from hourglass.revoke import revoke_held
 from hourglass.saying import shown
 from hourglass.show import show
 from hourglass.stopping import ExitCode, Stop
+from hourglass.stops import list_stops, start, stop
 
 log = logging.getLogger(__name__)
 
@@ -98,6 +100,10 @@ app.command("request")(request)
 app.command("show")(show)
 app.command("list")(list_held)
 app.command("apply")(apply)
+app.add_typer(stop, name="stop")
+app.add_typer(start, name="start")
+app.command("stops")(list_stops)
+app.command("revoke")(revoke_held)
 
 
 def run() -> None:

@@ -38,7 +38,7 @@ def list_held(
     if as_json:
         print_json([{**asdict(each), "overdue": is_overdue(each, now)} for each in wanted])
     else:
-        _print(wanted, now)
+        print_held(wanted, now)
 
 
 async def _read(outside: Outside) -> list[Activation]:
@@ -68,7 +68,8 @@ def _next_at(activation: Activation) -> datetime | None:
             return activation.ends_at
 
 
-def _print(activations: Sequence[Activation], now: datetime) -> None:
+def print_held(activations: Sequence[Activation], now: datetime) -> None:
+    """Print who holds what until when, in the order given, and the sums."""
     out = console()
     if not activations:
         out.print("Nobody holds anything, and nothing is waiting.")

@@ -53,7 +53,7 @@ async def _read(outside: Outside, text: str, patience: float) -> Record:
     async with outside.tables() as tables:
         records = Records(tables)
         while True:
-            record = await records.record(await _whole(records, text))
+            record = await records.record(await whole(records, text))
             if record is not None and (not patience or not is_busy(record.activation.state)):
                 return record
             if waited >= patience:
@@ -68,7 +68,7 @@ async def _read(outside: Outside, text: str, patience: float) -> Record:
     )
 
 
-async def _whole(records: Records, text: str) -> str:
+async def whole(records: Records, text: str) -> str:
     """Return the id that ``text`` begins; an id that can't be one is looked for among those that are live."""
     if not text or not set(text) <= set("0123456789abcdef") or len(text) > ID_LENGTH:
         raise Stop(f'"{shown(text)}" is no id: ids are 32 digits, 0 to f.', code=ExitCode.WRONG_USE)

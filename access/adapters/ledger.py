@@ -17,12 +17,12 @@ from access.adapters.rows import from_row, to_row
 from access.adapters.tables import Delete, Insert, Operation, Put, Replace, Row, Tables, Value
 from access.change import Change
 from access.errors import Conflict, TryAgain
-from access.events import Happened
+from access.events import ALARMING, Happened
 from access.expiry import ALARM_ROW, FIRST_LOOK, NOW_ROW, RETRY_ROW, alarm_at, alarm_send
 from access.hold import Hold
 from access.lifecycle import is_final
 from access.model import Activation, Asked, Due, Send, Target, Timing
-from access.ports import Bus
+from access.ports import Sender
 
 log = logging.getLogger(__name__)
 
@@ -33,7 +33,10 @@ SENDER_GRACE = timedelta(seconds=20)
 """How long a commit's outbox is left to its writer; shorter than the first look of the sweep, at 30 seconds."""
 
 DUE_LIMIT = 250
-"""Rows a sweep takes from one shard; the rest is there a minute later, most overdue first."""
+"""Rows that are read at once: what is due may be more than fits into memory."""
+
+DUE_AT_ONCE = 4_000
+"""Rows that one sweep is given, the most overdue of all shards; the rest is there a minute later."""
 
 _NOT_STORED = frozenset({"id", "etag"})
 
@@ -43,9 +46,9 @@ def _random_nonce() -> str:
 
 
 class Ledger:
-    """Implements ``ports.Store`` on ``Tables`` and ``Bus``."""
+    """Implements ``ports.Store`` on ``Tables`` and a ``Sender``."""
 
-    def __init__(self, tables: Tables, bus: Bus, timing: Timing, *, nonce: Callable[[], str] = _random_nonce) -> None:
+    def __init__(self, tables: Tables, bus: Sender, timing: Timing, *, nonce: Callable[[], str] = _random_nonce) -> None:
         self._tables = tables
         self._bus = bus
         self._lease = timing.call_limit * 2 + CLOCK_MARGIN
@@ -67,7 +70,8 @@ class Ledger:
         await self._tables.write("due", [Insert(row) for row in due])
 
         alarm = due[-1].key if moved else (change.after.alarm if instant else None)
-        sends = [*change.sends, *([alarm_send(change.after)] if moved else [])]
+        alarmed = alarm_send(change.after) if moved else None
+        sends = [*change.sends, *([alarmed] if alarmed else [])]
         event = _event_row(change.after, change.happened)
         after = replace(
             change.after,
@@ -90,16 +94,28 @@ class Ledger:
         operations += [Insert(row) for row in outs]
         operations += [Put(_asked_row(after.id, asked)) for asked in change.asked]
         if change.command is not None:
-            operations.append(Insert(Row(partition=after.id, key=keys.command(change.command))))
+            said = {"content": change.content} if change.content else {}
+            operations.append(Insert(Row(partition=after.id, key=keys.command(change.command), values=said)))
         etags = await self._tables.write("activations", operations)
         after = replace(after, etag=etags[0])
-        log.info(change.happened.event, extra=_said(after, change.happened))
+        level = logging.ERROR if change.happened.event in ALARMING else logging.INFO
+        log.log(level, change.happened.event, extra=_said(after, change.happened))
         await self._send_all(after.id, outs)
         return after
 
     async def seen(self, activation: str, command: str) -> bool:
         """Whether this command has had its effect on this activation."""
         return await self._tables.get("activations", activation, keys.command(command)) is not None
+
+    async def content_seen(self, activation: str, command: str) -> str | None:
+        """Return what a command said that has had its effect on this activation."""
+        row = await self._tables.get("activations", activation, keys.command(command))
+        return None if row is None else str(row.values.get("content", ""))
+
+    async def newest_of(self, principal: str, role: str, *, limit: int) -> tuple[str, ...]:
+        """Return the activations of a role among the newest of an account."""
+        listed = self._tables.query("byprincipal", keys.principal(principal), start="0", end=keys.END, limit=limit)
+        return tuple([str(row.values["activation"]) async for row in listed if row.values["role"] == role])
 
     async def flush(self, activation: str, *, now: datetime) -> None:
         """Send what an earlier worker left in the outbox.
@@ -191,14 +207,22 @@ class Ledger:
             return False
         return True
 
-    async def due(self, *, now: datetime) -> AsyncIterator[Due]:
-        """Yield what is due by ``now``, most overdue first."""
+    async def due(self, *, now: datetime, limit: int = DUE_AT_ONCE) -> AsyncIterator[Due]:
+        """Yield what is due by ``now`` and doesn't rest, most overdue first over all shards, at most ``limit`` rows."""
         found: list[Due] = []
+        missed: TryAgain | None = None
         for shard in keys.shards():
-            rows = self._tables.query("due", shard, start="0", end=keys.instant(now) + keys.END, limit=DUE_LIMIT)
-            found += [_due(row) async for row in rows]
-        for due in sorted(found, key=lambda row: (row.since, row.key)):
+            try:
+                async for page in self._due_pages(shard, end=keys.instant(now) + keys.END):
+                    awake = [due for row, due in page if str(row.values.get("rests_until", "")) <= keys.instant(now)]
+                    found = sorted([*found, *awake], key=lambda due: (due.since, due.key))[:limit]
+            except TryAgain as fault:
+                log.warning("due.shard_unread", extra={"shard": shard, "what": fault.what})
+                missed = fault
+        for due in found:
             yield due
+        if missed is not None:
+            raise missed
 
     async def open_activations(self) -> AsyncIterator[Activation]:
         """Yield every activation that is not final, once."""
@@ -214,11 +238,22 @@ class Ledger:
 
     async def _all_due(self, shard: str) -> AsyncIterator[Due]:
         """Yield all rows of a shard, a page at a time; a row that is put off meanwhile comes again, further on."""
+        async for page in self._due_pages(shard, end=keys.END):
+            for _, due in page:
+                yield due
+
+    async def _due_pages(self, shard: str, *, end: str) -> AsyncIterator[list[tuple[Row, Due]]]:
+        """Yield the rows of a shard in pages. A row that can't be read is left where it is, and said."""
         start = "0"
         while True:
-            rows = [row async for row in self._tables.query("due", shard, start=start, end=keys.END, limit=DUE_LIMIT)]
+            rows = [row async for row in self._tables.query("due", shard, start=start, end=end, limit=DUE_LIMIT)]
+            page = []
             for row in rows:
-                yield _due(row)
+                try:
+                    page.append((row, _due(row)))
+                except ValueError:
+                    log.exception("due.row_unreadable", extra={"shard": shard, "row": row.key})
+            yield page
             if len(rows) < DUE_LIMIT:
                 return
             start = keys.after(rows[-1].key)
@@ -228,6 +263,12 @@ class Ledger:
         row = self._due_row(due.activation, at, due.version, due.kind, since=due.since, tries=due.tries + 1)
         await self._tables.write("due", [Insert(row)])
         await self.drop(due)
+
+    async def rest(self, due: Due, until: datetime) -> None:
+        """Leave the row where it is, counted, and don't yield it again before ``until``."""
+        values = _due_values(due.activation, due.version, due.kind, since=due.since, tries=due.tries + 1)
+        row = Row(partition=due.shard, key=due.key, values={**values, "rests_until": keys.instant(until)})
+        await self._tables.write("due", [Put(row)])
 
     async def drop(self, due: Due) -> None:
         """Delete a due row; gone already is fine."""
@@ -258,13 +299,8 @@ class Ledger:
         self, activation: str, at: datetime, version: int, kind: str, *, since: datetime | None = None, tries: int = 0
     ) -> Row:
         key = keys.due(at, activation, version, self._nonce())
-        values: dict[str, Value] = {
-            "kind": kind,
-            "version": version,
-            "since": keys.instant(since or at),
-            "tries": tries,
-        }
-        return Row(partition=keys.shard(activation), key=key, values={**values, "activation": activation})
+        values = _due_values(activation, version, kind, since=since or at, tries=tries)
+        return Row(partition=keys.shard(activation), key=key, values=values)
 
     async def _send_all(self, activation: str, outs: Sequence[Row]) -> None:
         """Send each row's effect; rows whose effect left are deleted. What can't leave now, the sweep sends."""
@@ -323,17 +359,26 @@ def _activation(row: Row) -> Activation:
     return from_row(Activation, row.values, id=row.partition, etag=row.etag)
 
 
+def _due_values(activation: str, version: int, kind: str, *, since: datetime, tries: int) -> dict[str, Value]:
+    return {"activation": activation, "version": version, "kind": kind, "since": keys.instant(since), "tries": tries}
+
+
 def _due(row: Row) -> Due:
-    values = row.values
+    """Read a due row. Its key alone says what to look at, so that an alarm whose values were damaged still rings.
+
+    Raises:
+        ValueError: not even the key can be read, or a value is none of ours.
+    """
+    instant, activation, version, _ = row.key.split("_")
     return Due(
         shard=row.partition,
         key=row.key,
-        at=keys.read_instant(row.key.partition("_")[0]),
-        activation=str(values["activation"]),
-        version=int(values["version"]),
-        kind=str(values["kind"]),
-        since=keys.read_instant(str(values["since"])),
-        tries=int(values["tries"]),
+        at=keys.read_instant(instant),
+        activation=activation,
+        version=int(version),
+        kind=str(row.values.get("kind", NOW_ROW)),
+        since=keys.read_instant(str(row.values.get("since", instant))),
+        tries=int(row.values.get("tries", 0)),
     )
 
 

@@ -14,7 +14,7 @@ from access.adapters.blobs import Blobs
 from access.adapters.tables import Tables
 from access.errors import TryAgain
 from access.model import Account
-from access.ports import Bus
+from access.ports import Bus, Store
 from hourglass.cli import app
 from hourglass.roles_file.names import Names
 from tests.fakes.clock import ARBITRARY_MORNING
@@ -65,6 +65,8 @@ class FakeOutside:
 
     def __init__(self, tenant: FakeTenant) -> None:
         self.rows = tenant.tables
+        self.timing = tenant.ports.timing
+        self.record = tenant.store
         self.bytes = tenant.blobs
         self.queues = tenant.bus
         self.people = FakeDirectory()
@@ -90,6 +92,10 @@ class FakeOutside:
     @asynccontextmanager
     async def bus(self) -> AsyncIterator[Bus]:
         yield self.queues
+
+    @asynccontextmanager
+    async def store(self) -> AsyncIterator[Store]:
+        yield self.record
 
     @asynccontextmanager
     async def directory(self) -> AsyncIterator[Names]:

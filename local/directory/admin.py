@@ -8,9 +8,10 @@
 ``GET /admin/mail?address=``              newest first; ``/{id}``; DELETE forgets all
 ``GET /admin/calls``                      the calls to Graph, oldest first; DELETE forgets them
 ``POST /admin/faults``                    one fault, or a list (``faults.py`` has the fields); GET, DELETE
+``PUT /admin/quota``                      how many writes Graph takes in a window (``quota.py``); GET, DELETE
 ``POST /admin/token``                     a token for a person (``tokens.py``, ``for_user``, has the fields)
 ``POST /admin/keys/rotate``               sign with a new key; ``{"retire": true}``: publish only that one
-``POST /admin/reset``                     back to the seed: no mails, faults, calls
+``POST /admin/reset``                     back to the seed: no mails, faults, quota, calls
 ========================================  ==============================================================================
 """
 
@@ -26,6 +27,7 @@ from local.directory.calls import CallLog
 from local.directory.directory import Directory
 from local.directory.faults import Fault, Faults
 from local.directory.model import Group, Relation, User
+from local.directory.quota import Quota
 from local.directory.tokens import TokenOffice
 
 type Endpoint = Callable[[Request], Awaitable[Response]]
@@ -38,10 +40,11 @@ class Absent(LookupError):  # noqa: N818 - named for what was refused
 class Admin:
     """Changes to the tenant that need no permission."""
 
-    def __init__(self, directory: Directory, tokens: TokenOffice, faults: Faults, calls: CallLog) -> None:
+    def __init__(self, directory: Directory, tokens: TokenOffice, faults: Faults, quota: Quota, calls: CallLog) -> None:
         self._directory = directory
         self._tokens = tokens
         self._faults = faults
+        self._quota = quota
         self._calls = calls
 
     def routes(self) -> list[Route]:
@@ -52,6 +55,7 @@ class Admin:
             _route("/admin/mail/{mail}", GET=self.get_mail),
             _route("/admin/calls", GET=self.list_calls, DELETE=self.forget_calls),
             _route("/admin/faults", GET=self.list_faults, POST=self.script_faults, DELETE=self.clear_faults),
+            _route("/admin/quota", GET=self.show_quota, PUT=self.set_quota, DELETE=self.lift_quota),
             _route("/admin/token", POST=self.mint),
             _route("/admin/keys/rotate", POST=self.rotate_keys),
             _route("/admin/reset", POST=self.reset),
@@ -126,6 +130,20 @@ class Admin:
         self._faults.clear()
         return Response(status_code=204)
 
+    async def show_quota(self, _request: Request) -> Response:
+        """Answer the quota of writes, and what of it is used."""
+        return JSONResponse(self._quota.to_json())
+
+    async def set_quota(self, request: Request) -> Response:
+        """Begin to count writes."""
+        self._quota.set(await _json(request))
+        return JSONResponse(self._quota.to_json())
+
+    async def lift_quota(self, _request: Request) -> Response:
+        """Let every write through again."""
+        self._quota.lift()
+        return Response(status_code=204)
+
     async def mint(self, request: Request) -> Response:
         """Answer a token for a person."""
         order = await _json(request)
@@ -144,6 +162,7 @@ class Admin:
         """Go back to the seed."""
         self._directory.reset()
         self._faults.clear()
+        self._quota.lift()
         self._calls.clear()
         return Response(status_code=204)
 

@@ -15,6 +15,7 @@ from local.directory.entra import Entra
 from local.directory.faults import Faults
 from local.directory.graph_call import answering, no_such_call
 from local.directory.model import Clock, system_clock
+from local.directory.quota import Quota
 from local.directory.records import Records
 from local.directory.serving import Connections
 from local.directory.signing import KeyRing
@@ -33,7 +34,7 @@ def open_directory(tenant: Tenant, *, data: Path | None = None, clock: Clock = s
 def build(directory: Directory, authority: str, connections: Connections) -> Starlette:
     """Return the application that answers for a directory at an authority such as ``http://127.0.0.1:7080``."""
     tokens = TokenOffice(directory, KeyRing(directory.records), authority)
-    faults, calls = Faults(), CallLog()
+    faults, quota, calls = Faults(), Quota(directory.clock), CallLog()
     graph = [
         Route(f"/v1.0{path}", answering(directory, tokens, handler), methods=[method])
         for operations in (graph_users, graph_groups, graph_mail)
@@ -44,12 +45,14 @@ def build(directory: Directory, authority: str, connections: Connections) -> Sta
             *page.routes(directory),
             *graph,
             Route("/v1.0/{rest:path}", answering(directory, tokens, no_such_call), methods=_METHODS),
-            *Admin(directory, tokens, faults, calls).routes(),
+            *Admin(directory, tokens, faults, quota, calls).routes(),
             *Entra(directory, tokens).routes(),
         ],
         middleware=[
             # Without this a page on the internet whose name resolves to 127.0.0.1 could mint tokens here.
             Middleware(TrustedHostMiddleware, allowed_hosts=["127.0.0.1", "localhost"]),
-            Middleware(Weather, faults=faults, calls=calls, clock=directory.clock, connections=connections),
+            Middleware(
+                Weather, faults=faults, quota=quota, calls=calls, clock=directory.clock, connections=connections
+            ),
         ],
     )

@@ -11,8 +11,9 @@ A fault as JSON, with the kinds and what else each takes::
     {"kind": "lag", "seconds": 30, "random": true}          memberships are read as they were up to 30 seconds ago
 
 and with all of them ``"method": "POST"`` (any method when missing), ``"path"`` (a regular expression that is searched
-in the path; any path of Graph when missing) and ``"count"`` (how many calls; 1 when missing, for ever when null; a lag is
-always for ever when missing).
+in the path; any path of Graph when missing), ``"count"`` (how many calls; 1 when missing, for ever when null; a lag is
+always for ever when missing) and ``"share"`` (of the calls that it concerns it happens to so many, by chance; all when
+missing).
 """
 
 import random
@@ -58,6 +59,7 @@ _FIELDS = {
     "seconds",
     "landsAfter",
     "random",
+    "share",
 }
 
 
@@ -72,6 +74,7 @@ class Fault:
     remaining: int | None
     seconds: float
     lands_after: float | None
+    share: float
 
     @classmethod
     def from_json(cls, raw: Mapping[str, Any]) -> Self:
@@ -97,6 +100,7 @@ class Fault:
             remaining=raw.get("count", None if kind is FaultKind.LAG else 1),
             seconds=float(raw.get("seconds", 60)),
             lands_after=raw.get("landsAfter"),
+            share=float(raw.get("share", 1)),
         )
 
     def to_json(self) -> dict[str, Any]:
@@ -106,7 +110,8 @@ class Fault:
     def concerns(self, method: str, path: str) -> bool:
         """Tell whether a call falls under this fault."""
         fits = self.method in (None, method) and self.path.search(path) is not None
-        return fits and (self.remaining is None or self.remaining > 0)
+        left = self.remaining is None or self.remaining > 0
+        return fits and left and (self.share >= 1 or random.random() < self.share)
 
     def use(self) -> None:
         """Count one call."""

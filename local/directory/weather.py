@@ -1,4 +1,4 @@
-"""What lies between a caller and Graph: the log of calls, the request ids, and the scripted faults."""
+"""What lies between a caller and Graph: the log of calls, the request ids, the quota, and the scripted faults."""
 
 import asyncio
 from datetime import timedelta
@@ -12,15 +12,19 @@ from starlette.types import ASGIApp, Message, Receive, Scope, Send
 from local.directory.calls import Call, CallLog
 from local.directory.faults import Fault, FaultKind, Faults
 from local.directory.model import Clock
+from local.directory.quota import Quota
 from local.directory.serving import Connections
 
 
 class Weather:
     """ASGI middleware around everything that the app under test calls; the admin API and the page are outside."""
 
-    def __init__(self, app: ASGIApp, *, faults: Faults, calls: CallLog, clock: Clock, connections: Connections) -> None:
+    def __init__(
+        self, app: ASGIApp, *, faults: Faults, quota: Quota, calls: CallLog, clock: Clock, connections: Connections
+    ) -> None:
         self._app = app
         self._faults = faults
+        self._quota = quota
         self._calls = calls
         self._clock = clock
         self._connections = connections
@@ -31,7 +35,7 @@ class Weather:
             await self._app(scope, receive, send)
             return
         call = self._begin(scope)
-        fault = self._faults.take(call.method, call.path)
+        fault = self._over_quota(call) or self._faults.take(call.method, call.path)
         call.fault = fault.kind if fault else None
         body = await _whole_body(receive)
 
@@ -50,6 +54,12 @@ class Weather:
             await self._app(scope, receive_again, send_with_ids)
         else:
             await self._suffer(fault, call, scope, receive_again, send_with_ids)
+
+    def _over_quota(self, call: Call) -> Fault | None:
+        seconds = self._quota.take(call.method, call.path)
+        if seconds is None:
+            return None
+        return Fault.from_json({"kind": FaultKind.STATUS, "status": 429, "retryAfter": seconds})
 
     def _begin(self, scope: Scope) -> Call:
         request_id = str(uuid4())

@@ -161,6 +161,12 @@ def test_lag_by_chance_mixes_old_and_new_answers(http: httpx.Client, admin: Admi
     assert eventually(both_seen)
 
 
+def test_a_fault_can_happen_to_a_share_of_the_calls(http: httpx.Client, admin: AdminClient) -> None:
+    admin.faults({"status": 500, "count": None, "share": 0.5})
+
+    assert {http.get("/users").status_code for _ in range(100)} == {200, 500}
+
+
 def test_clearing_the_script_ends_all_trouble(http: httpx.Client, admin: AdminClient) -> None:
     admin.faults({"status": 500, "count": None})
     assert [http.get("/users").status_code for _ in range(3)] == [500, 500, 500]

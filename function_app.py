@@ -2,13 +2,17 @@
 
 | Trigger                        | Function              | Use case                                    | Part   |
 |--------------------------------|-----------------------|---------------------------------------------|--------|
-| queue `activation-requests`    | `activation_requests` | `activation_handler/request_activation.py`  | worker |
+| queue `activation-requests`    | `activation_requests` | `activation_handler/take_request.py`        | worker |
 | queue `provisioning`           | `provisioning`        | `activation_handler/give.py`                | worker |
 | queue `approvals`              | `approvals`           | `approval_queue/ask_approvers.py`           | worker |
 | POST `api/cards/decide`        | `cards_decide`        | `approval_queue/answer_card.py`             | web    |
 | GET `about`                    | `about`               | (a page without data)                       | web    |
 | every minute                   | `sweep_timer`         | `expiry_timer/sweep.py`                     | worker |
+| queue `ticks`                  | `ticks`               | `expiry_timer/sweep.py`                     | worker |
 | queue `expirations`            | `expirations`         | `expiry_timer/end_due.py`                   | worker |
+| POST `api/sweep`               | `call_for_sweep`      | `expiry_timer/tick.py`                      | web    |
+| GET `api/health/live`          | `health_live`         | `expiry_timer/health.py`                    | web    |
+| GET `api/health/ready`         | `health_ready`        | `expiry_timer/health.py`                    | web    |
 | queue `notifications`          | `notifications`       | `notifier/notify.py`                        | worker |
 
 `PART` says which part this app is: `web` answers HTTP and holds no right to change the directory, `worker` has the
@@ -29,7 +33,7 @@ WORKER = (
     expiry_timer.blueprint.worker,
     notifier.blueprint.worker,
 )
-WEB = (approval_queue.blueprint.web,)
+WEB = (approval_queue.blueprint.web, expiry_timer.blueprint.web)
 
 log.install()
 app = func.FunctionApp()

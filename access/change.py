@@ -15,6 +15,7 @@ class Change:
     """A move from ``before`` (None: it is new) to ``after`` by ``happened``.
 
     ``command``: the id of the command that made it; a second delivery finds its row and has no second effect.
+    ``content``: the fingerprint of what it said, where the same id could come back with other content.
     """
 
     before: Activation | None
@@ -22,6 +23,7 @@ class Change:
     happened: Happened
     sends: tuple[Send, ...] = ()
     command: str | None = None
+    content: str = ""
     asked: tuple[Asked, ...] = ()
 
 
@@ -37,6 +39,7 @@ def move(
     *,
     sends: tuple[Send, ...] = (),
     command: str | None = None,
+    content: str = "",
     asked: tuple[Asked, ...] = (),
     **values: object,
 ) -> Change:
@@ -47,4 +50,12 @@ def move(
     """
     state = advance(activation.state, happened.event)
     after = replace(activation, **{**values, "state": state})  # type: ignore[arg-type] # fields by name
-    return Change(before=activation, after=after, happened=happened, sends=sends, command=command, asked=asked)
+    return Change(
+        before=activation,
+        after=after,
+        happened=happened,
+        sends=sends,
+        command=command,
+        content=content,
+        asked=asked,
+    )

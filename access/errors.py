@@ -76,6 +76,7 @@ class Code(StrEnum):
     REQUESTER_MISSING = "HG-REQUESTER-MISSING"
     ID_REUSED = "HG-ID-REUSED"
     NUDGE_INVALID = "HG-NUDGE-INVALID"
+    DEAD_LETTERED = "HG-DEAD-LETTERED"
 
 
 class Refused(Exception):

@@ -38,6 +38,9 @@ class Event(StrEnum):
     ASSIGNMENT_RETURNED = "assignment.returned"
 
 
+ALARMING = frozenset({Event.REMOVAL_OVERDUE, Event.ASSIGNMENT_RETURNED})
+"""Events that somebody is to look at now: their log record is an ERROR."""
+
 SYSTEM = "system"
 """Who acted when nobody did: the sweep, the clock, the rules."""
 

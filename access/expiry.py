@@ -15,12 +15,20 @@ FIRST_LOOK = timedelta(seconds=30)
 """How long after a commit the sweep looks whether its effects left and its work goes on."""
 
 BACK_OFF_LIMIT = timedelta(minutes=15)
+OVERDUE_AFTER = timedelta(minutes=5)
+OVERDUE_AGAIN_AFTER = timedelta(hours=1)
+OVERDUE_EVERY = timedelta(days=1)
+"""A removal that is not proven is reported when it is overdue by 5 minutes, again at an hour, and then each day."""
+
+LOOK_AGAIN_AFTER = timedelta(minutes=15)
+"""How long after the proof of an end the directory is read once more (protocol 5, Release)."""
+
 MISSING_KEPT = timedelta(hours=1)
 """How long a due row is kept whose activation is missing or older: its commit may still be under way."""
 
 
 def alarm_at(activation: Activation) -> datetime | None:
-    """Return the instant that will act on this activation by itself: its lapse, its start or its end (law 1)."""
+    """Return the instant that will act on this activation by itself: its lapse, start or end (law 1), or the last look."""
     match asks_for(activation.state):
         case Work.DECISION:
             return activation.lapses_at
@@ -28,6 +36,8 @@ def alarm_at(activation: Activation) -> datetime | None:
             return activation.starts_at
         case Work.GIVING | Work.END:
             return activation.ends_at
+        case Work.NOTHING:
+            return activation.look_at
         case _:
             return None
 
@@ -53,6 +63,37 @@ def start_is_due(activation: Activation, *, now: datetime) -> bool:
     )
 
 
+def look_is_due(activation: Activation, *, now: datetime) -> bool:
+    """Whether it is time to see that what was proven gone has not come back. A second look at it does no harm."""
+    return is_final(activation.state) and activation.look_at is not None and now >= activation.look_at
+
+
+def overdue_by(activation: Activation, *, now: datetime) -> timedelta:
+    """Return for how long the removal of this activation has been due; nothing where none is asked for."""
+    since = activation.ending_since or activation.ends_at
+    if asks_for(activation.state) is not Work.REMOVAL or since is None:
+        return timedelta()
+    return max(now - since, timedelta())
+
+
+def alerts_by(activation: Activation, *, now: datetime) -> int:
+    """Return how many alerts an overdue removal is worth by ``now``: after 5 minutes, after an hour, and each day after."""
+    overdue = overdue_by(activation, now=now)
+    if overdue < OVERDUE_AGAIN_AFTER:
+        return int(overdue >= OVERDUE_AFTER)
+    return 2 + (overdue - OVERDUE_AGAIN_AFTER) // OVERDUE_EVERY
+
+
+def next_alert_at(activation: Activation) -> datetime | None:
+    """Return when this removal is reported next, unless it is proven until then; None where none is asked for."""
+    since = activation.ending_since or activation.ends_at
+    if asks_for(activation.state) is not Work.REMOVAL or since is None:
+        return None
+    if activation.alerts == 0:
+        return since + OVERDUE_AFTER
+    return since + OVERDUE_AGAIN_AFTER + (activation.alerts - 1) * OVERDUE_EVERY
+
+
 def queue_for(activation: Activation, *, now: datetime) -> str:
     """Return the queue whose function does what the state asks for at ``now``."""
     if is_unasked(activation, now=now):
@@ -61,8 +102,13 @@ def queue_for(activation: Activation, *, now: datetime) -> str:
     return "provisioning" if giving or start_is_due(activation, now=now) else "expirations"
 
 
-def alarm_send(activation: Activation) -> Send:
-    """Return the message that acts on time at the alarm's instant; the due row sees to it that it happens at all."""
+def alarm_send(activation: Activation) -> Send | None:
+    """Return the message that acts on time at the alarm's instant; the due row sees to it that it happens at all.
+
+    None: the last look at a final activation need not be on time, so the sweep alone sees to it.
+    """
+    if is_final(activation.state):
+        return None
     queue = "provisioning" if asks_for(activation.state) is Work.START else "expirations"
     return Send(queue=queue, body={"version": 1, "activation": activation.id}, at=alarm_at(activation))
 
@@ -74,35 +120,47 @@ class Drop:
 
 @dataclass(frozen=True, slots=True)
 class Keep:
-    """Its activation is not there yet: look again at the next sweep."""
+    """Its activation is not there yet: the row stays where it is, and is not looked at before ``until``."""
+
+    until: datetime
 
 
 @dataclass(frozen=True, slots=True)
 class Nudge:
-    """Send the activation's id to ``queue``; then write the row again at ``again_at`` and drop it (None: only drop it)."""
+    """Send the activation's id to ``queue``; then write the row again at ``again_at`` and drop it (None: only drop it).
+
+    With ``stays`` the row is left where it is, and is not looked at before ``again_at``.
+    """
 
     queue: str
     again_at: datetime | None
-    drop: bool = True
+    stays: bool = False
 
 
 def judge(due: Due, activation: Activation | None, *, outbox_empty: bool, now: datetime) -> Drop | Keep | Nudge:
     """Say what a due row means, given the activation as it is now. The row is a hint; the activation decides.
 
-    An alarm row stays until its activation has left the state that named it, so that a lost message is sent again.
+    An alarm row stays until its activation has left the state that named it, so that a lost message is sent again. Only
+    the last look at a final activation is asked for once.
     """
     if activation is None or activation.version < due.version:
-        return Drop() if now >= due.at + MISSING_KEPT else Keep()
-    queue = queue_for(activation, now=now)
+        return Drop() if now >= due.at + MISSING_KEPT else Keep(now + back_off(0))
+    queue, final = queue_for(activation, now=now), is_final(activation.state)
     if due.kind == RETRY_ROW:
-        return Drop() if is_final(activation.state) else Nudge(queue, None)
-    if due.key == activation.alarm and not is_final(activation.state):
-        return Nudge(queue, None, drop=False)
+        return Drop() if final and not look_is_due(activation, now=now) else Nudge(queue, None)
+    if due.key == activation.alarm and alarm_at(activation) is not None:
+        return Nudge(queue, None) if final else Nudge(queue, now + back_off(due.tries), stays=True)
     if due.kind == ALARM_ROW or activation.version > due.version:
         return Drop()
     if outbox_empty and not is_busy(activation.state) and not is_unasked(activation, now=now):
         return Drop()
-    return Nudge(queue, now + back_off(due.tries))
+    return Nudge(queue, _in_time_for_alert(now + back_off(due.tries), activation, now=now))
+
+
+def _in_time_for_alert(again_at: datetime, activation: Activation, *, now: datetime) -> datetime:
+    """Return ``again_at``, or the instant of the next alert where that comes first."""
+    alert = next_alert_at(activation)
+    return min(again_at, alert) if alert is not None and alert > now else again_at
 
 
 def back_off(tries: int) -> timedelta:
@@ -123,3 +181,33 @@ def is_unasked(activation: Activation, *, now: datetime) -> bool:
 def is_open(activation: Activation, *, now: datetime) -> bool:
     """Whether a decision still counts at ``now``, lapse recorded or not (protocol section 1)."""
     return asks_for(activation.state) is Work.DECISION and not (activation.lapses_at and now >= activation.lapses_at)
+
+
+# The sweep and what starts it
+
+FRESH_FOR = timedelta(minutes=3)
+"""For how long after its end a sweep says that the next one is not missed."""
+
+REST = timedelta(seconds=30)
+"""How soon after a sweep another one finds nothing new."""
+
+TICK_EVERY = timedelta(seconds=60)
+TICK_MARGIN = timedelta(seconds=15)
+"""What clocks may differ by: a tick that comes to a slow clock has come all the same."""
+
+TICK_ABSURD = timedelta(minutes=2)
+
+
+def is_fresh(ended: datetime | None, *, now: datetime) -> bool:
+    """Whether the last finished sweep is so young that the next one is not missed."""
+    return ended is not None and now < ended + FRESH_FOR
+
+
+def may_rest(ended: datetime | None, *, now: datetime) -> bool:
+    """Whether a sweep has just finished; one that ended in what a fast clock calls the future counts too."""
+    return ended is not None and abs(now - ended) < REST
+
+
+def tick_is_over(next_at: datetime | None, *, now: datetime) -> bool:
+    """Whether the tick that is on record has come, or can't be a tick of ours: then another one is to be sent."""
+    return next_at is None or now >= next_at - TICK_MARGIN or next_at > now + TICK_ABSURD

@@ -140,6 +140,24 @@ def claim(
     return Write(replace(fresh, by=None, removals=0, missing_at=None))
 
 
+def rivals(hold: Hold, activation: str, *, role: str, extends: str | None) -> tuple[str, ...]:
+    """Return who else is live for the same role; what this activation extends is none, and nobody is once it was live."""
+    if activation in hold.live or activation in hold.released:
+        return ()
+    return tuple(live for live, other in hold.roles.items() if other == role and live != extends)
+
+
+def prolong(hold: Hold, activation: str, ends_at: datetime) -> Hold | None:
+    """Return the row with a later end of a live activation; None: it says so already, or has nothing to say about it.
+
+    The end in the row is for those who read it. What ends, and when, is decided by the activation alone.
+    """
+    live_until = hold.live.get(activation)
+    if live_until is None or live_until >= ends_at:
+        return None
+    return replace(hold, live={**hold.live, activation: ends_at})
+
+
 def settle_before(hold: Hold, presence: Presence, *, read_began: datetime, timing: Timing) -> Write | Ready | Wait:
     """Settle whether the principal held the target before us, by a read that began at ``read_began``.
 
@@ -253,6 +271,11 @@ def prove(hold: Hold, presence: Presence, *, read_began: datetime, timing: Timin
             quiet_until=hold.quiet_until if hold.removals > 1 else None,
         )
     )
+
+
+def is_untouched_since(hold: Hold, end: datetime) -> bool:
+    """Whether nobody needs the assignment, and none was proven gone after ``end``: then what is held is not of ours."""
+    return hold.phase is Phase.FREE and not hold.live and (hold.gone_at is None or hold.gone_at <= end)
 
 
 def missing(hold: Hold, presence: Presence, *, read_began: datetime) -> Hold:

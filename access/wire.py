@@ -14,11 +14,22 @@ from access.approval import Choice
 from access.body import BODY_LIMIT, text_of
 from access.errors import Code, Unusable
 from access.ids import content_of, is_activation_id
-from access.model import Door, Send, Ticket, Unmet
+from access.model import Action, Door, Send, Ticket, Unmet
 
 VERSION = 1
 REFERENCE_LIMIT = 320
 """Characters of a name, an address, an id: the longest mail address there can be."""
+
+QUEUES = (
+    "activation-requests",
+    "signed-in-requests",
+    "approvals",
+    "provisioning",
+    "expirations",
+    "notifications",
+    "ticks",
+)
+"""Every queue there is: the dead letters of each are collected (docs/messages/README.md)."""
 
 IDENTITY, ATTEMPT = "hourglass-identity", "hourglass-attempt"
 """Properties of a message that we put off: who it was at first, and how often. Forged, they harm only their sender."""
@@ -57,10 +68,15 @@ class Envelope:
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
-class ActivateCommand:
-    """A request for a role as it was said. ``problems``: fields that could not be read; the rules refuse them by name."""
+class RequestCommand:
+    """What somebody asks for, as it was said. ``problems``: fields that could not be read; the rules refuse them by name.
 
-    validate_only: bool
+    ``activation`` is the id that a command about one names, or empty: then it is found by ``role`` and ``principal``.
+    ``duration`` is for how long; on an extension, how much longer than now's end.
+    """
+
+    action: Action
+    activation: str
     request_id: str
     weak_id: bool
     source: str
@@ -81,8 +97,8 @@ class ActivateCommand:
 
 def read_request(
     body: Mapping[str, Any], envelope: Envelope, *, door: Door, repairs: tuple[str, ...]
-) -> ActivateCommand:
-    """Read an activation request, field by field.
+) -> RequestCommand:
+    """Read a request, field by field; of a field that its action doesn't know, only the name is kept.
 
     Raises:
         Unusable: nobody is named to whom a refusal could be told.
@@ -91,18 +107,20 @@ def read_request(
     requester = _reference(body.get("requester"))
     if requester is None:
         raise Unusable(Code.REQUESTER_MISSING, "no requester is named: nobody could be told the answer")
-    version, action = body.get("version", VERSION), str(body.get("action", "activate"))
+    version = body.get("version", VERSION)
     if str(version) != str(VERSION):
         fields.wrong("version", f"is {_shown(version)}", f"Send version {VERSION}.", Code.VERSION_UNKNOWN)
-    if action not in {"activate", "validate"}:
-        fields.wrong("action", f"is {_shown(action)}", "Send activate or validate.", Code.ACTION_UNKNOWN)
+    action = fields.action("action")
     principal = _reference(body.get("principal")) if body.get("principal") not in (None, "") else requester
     if principal is None:
         fields.wrong("principal", "names no account", "Name it by object id or user principal name.")
     stated = fields.text("requestId")
-    known = {"version", "action", "requester", "principal", "requestId", "flow", *_READ}
-    command = ActivateCommand(
-        validate_only=action == "validate",
+    known = {"version", "action", "requester", "principal", "requestId", "flow", "role", "justification"}
+    known |= _MORE[action]
+    fields.only(known)
+    command = RequestCommand(
+        action=action,
+        activation=fields.activation("activation"),
         request_id=stated or envelope.identity,
         weak_id=not stated,
         source=envelope.queue,
@@ -120,10 +138,21 @@ def read_request(
         repairs=repairs,
         content=content_of({key: value for key, value in body.items() if key in known}),
     )
+    if "activation" in known and not command.role and body.get("activation") in (None, ""):
+        fields.wrong("activation", "is missing, and so is role", "Name the activation by its id, or the role.")
+    if action is Action.EXTEND and body.get("duration") in (None, ""):
+        fields.wrong("duration", "is missing", "Say how much longer, such as PT1H.", Code.DURATION_INVALID)
     return replace(command, problems=tuple(fields.problems))
 
 
-_READ = ("role", "duration", "start", "justification", "ticket")
+_MORE = {
+    Action.ACTIVATE: {"duration", "start", "ticket"},
+    Action.VALIDATE: {"duration", "start", "ticket"},
+    Action.DEACTIVATE: {"activation"},
+    Action.CANCEL: {"activation"},
+    Action.EXTEND: {"activation", "duration", "ticket"},
+}
+"""The fields that only some actions have."""
 
 
 class _Fields:
@@ -132,6 +161,10 @@ class _Fields:
     def __init__(self, body: Mapping[str, Any]) -> None:
         self._body = body
         self.problems: list[Unmet] = []
+
+    def only(self, known: set[str]) -> None:
+        """Read no field but these from now on: the others are as if they were left out."""
+        self._body = {name: value for name, value in self._body.items() if name in known}
 
     def wrong(self, name: str, what: str, remedy: str, code: Code = Code.FIELD_INVALID) -> None:
         self.problems.append(Unmet(code, f"The field {name} {what}.", remedy))
@@ -147,6 +180,22 @@ class _Fields:
         if limit is not None and len(text) > limit:
             self.wrong(name, f"has {len(text)} characters", f"Send at most {limit}.")
             return text[:limit]
+        return text
+
+    def action(self, name: str) -> Action:
+        stated = str(self._body.get(name, Action.ACTIVATE))
+        if stated not in set(Action):
+            *others, last = Action
+            remedy = f"Send {', '.join(others)} or {last}."
+            self.wrong(name, f"is {_shown(self._body[name])}", remedy, Code.ACTION_UNKNOWN)
+            return Action.ACTIVATE
+        return Action(stated)
+
+    def activation(self, name: str) -> str:
+        text = self.text(name).lower()
+        if text and not is_activation_id(text):
+            self.wrong(name, f"is {_shown(text)}, which is no id of ours", "Send the 32 digits that our mails name.")
+            return ""
         return text
 
     def duration(self, name: str) -> timedelta | None:

@@ -8,7 +8,7 @@ from datetime import datetime
 
 from access import hold as holding
 from access.change import move
-from access.errors import AlreadyAssigned, Code, Conflict, DirectoryRefused, Restoring, TryAgain
+from access.errors import AlreadyAssigned, Code, Conflict, DirectoryRefused, Refused, Restoring, TryAgain
 from access.events import Event, Happened
 from access.expiry import due_event, retry_after, start_is_due
 from access.hold import Before, Hold, Presence
@@ -41,7 +41,12 @@ async def give(activation_id: str, *, ports: Ports) -> None:
         await _end(activation, Event.END_DUE, now, ports, cause=Cause.EXPIRED)
         return
     async with ports.store.drive(activation, now=now) as driven:
-        hold = await claim(driven, ports)
+        try:
+            hold = await claim(driven, ports)
+        except Refused as refused:
+            event, now = Event.PROVISIONING_REFUSED, ports.clock.now()
+            await _end(driven, event, now, ports, cause=Cause.FAILED, unmet=refused.unmet)
+            return
         if hold is None:
             return
         hold = await settle(hold, driven, ports)
@@ -139,8 +144,10 @@ async def _end(
         event=event, at=now, details={"unmet": [[one.code, one.what] for one in unmet]} if unmet else {}
     )
     onward = nudge("expirations", activation.id)
+    since = activation.ends_at if event is Event.END_DUE else now
     try:
-        await ports.store.commit(move(activation, happened, sends=(onward,), cause=cause, unmet=unmet), now=now)
+        ending = move(activation, happened, sends=(onward,), cause=cause, unmet=unmet, ending_since=since)
+        await ports.store.commit(ending, now=now)
     except Conflict as conflict:
         raise TryAgain("the activation, which changed meanwhile", after=retry_after(1)) from conflict
 

@@ -6,14 +6,15 @@
 from datetime import datetime
 
 from access.change import move
-from access.errors import Code, Conflict, TryAgain
+from access.errors import Code, TryAgain
 from access.events import Event, Happened
-from access.expiry import due_event
+from access.expiry import LOOK_AGAIN_AFTER, alerts_by, due_event, look_is_due, overdue_by
 from access.hold import Outcome
 from access.lifecycle import Work, asks_for, may
 from access.model import Activation, Cause, Unmet
 from access.ports import Ports
 from access.wire import tell
+from expiry_timer.look_again import look_again
 from expiry_timer.release import release
 
 
@@ -22,6 +23,7 @@ async def end_due(activation_id: str, *, ports: Ports) -> None:
 
     Raises:
         TryAgain: the directory, another worker or an instant is waited for.
+        Conflict: somebody changed the activation or its hold meanwhile; the next delivery goes on.
     """
     now = ports.clock.now()
     activation = await ports.store.activation(activation_id)
@@ -31,8 +33,11 @@ async def end_due(activation_id: str, *, ports: Ports) -> None:
     event = due_event(activation, now=now)
     if event is not None:
         activation = await _commit_due(activation, event, now, ports)
+    if look_is_due(activation, now=now):
+        await look_again(activation, now, ports)
     if asks_for(activation.state) is not Work.REMOVAL:
         return
+    activation = await _alert(activation, now, ports)
     async with ports.store.drive(activation, now=now) as driven:
         try:
             outcome, details = await release(driven, ports)
@@ -50,11 +55,20 @@ async def _commit_due(activation: Activation, event: Event, now: datetime, ports
         Event.WITHDRAWN: ("withdrawn", Cause.WITHDRAWN, (missed,)),
     }.get(event, ("", Cause.EXPIRED, ()))
     told = (tell(activation.id, what, to=activation.requester),) if what else ()
-    change = move(activation, Happened(event=event, at=now), sends=told, cause=cause, unmet=unmet)
-    try:
-        return await ports.store.commit(change, now=now)
-    except Conflict as conflict:
-        raise TryAgain("an activation that changed meanwhile", after=ports.timing.call_limit) from conflict
+    since = activation.ends_at if event is Event.END_DUE else None
+    happened = Happened(event=event, at=now)
+    change = move(activation, happened, sends=told, cause=cause, unmet=unmet, ending_since=since)
+    return await ports.store.commit(change, now=now)
+
+
+async def _alert(activation: Activation, now: datetime, ports: Ports) -> Activation:
+    """Report a removal that is overdue, once for each alert that has come due; before work on it, which may be stuck."""
+    alerts = alerts_by(activation, now=now)
+    if alerts <= activation.alerts:
+        return activation
+    seconds = overdue_by(activation, now=now).total_seconds()
+    happened = Happened(event=Event.REMOVAL_OVERDUE, at=now, details={"seconds": seconds, "alert": alerts})
+    return await ports.store.commit(move(activation, happened, alerts=alerts), now=now)
 
 
 async def _note_delay(activation: Activation, fault: TryAgain, ports: Ports) -> None:
@@ -76,4 +90,6 @@ async def _commit_end(activation: Activation, outcome: Outcome, details: dict[st
     happened = Happened(event=event, at=now, details={"outcome": outcome.value, "lag_seconds": lag, **details})
     what = "failed" if failed else "ended"
     told = tell(activation.id, what, to=activation.requester)
-    await ports.store.commit(move(activation, happened, sends=(told,), ended_how=outcome.value), now=now)
+    look_at = now + LOOK_AGAIN_AFTER if outcome is Outcome.PROVEN_GONE else None
+    change = move(activation, happened, sends=(told,), ended_how=outcome.value, look_at=look_at)
+    await ports.store.commit(change, now=now)

@@ -20,6 +20,7 @@ async def release(activation: Activation, ports: Ports) -> tuple[Outcome, dict[s
 
     Raises:
         TryAgain: it can't be done or proven yet.
+        Conflict: another worker wrote the hold meanwhile.
     """
     hold, outcome = await _let_go(activation, ports)
     if outcome is not Outcome.REMOVE:
@@ -65,16 +66,16 @@ async def _remove(hold: Hold, ports: Ports) -> tuple[Outcome, dict[str, object]]
     }
     match holding.prove(hold, presence, read_began=began, timing=ports.timing):
         case Write(free):
-            await _write(free, ports)
+            await ports.store.write_hold(free)
             return Outcome.PROVEN_GONE, details
         case Wait(until, why):
             noted = holding.missing(hold, presence, read_began=began)
-            await _write(holding.answered(noted, at=began) if removed_now else noted, ports)
+            await ports.store.write_hold(holding.answered(noted, at=began) if removed_now else noted)
             raise TryAgain(why, after=max(until - began, holding.TICK))
         case Ready(still_held):
             noted = holding.answered(still_held, at=began) if removed_now else still_held
             if noted != hold:
-                await _write(noted, ports)
+                await ports.store.write_hold(noted)
             raise TryAgain("the directory to show the removal", after=retry_after(hold.removals))
 
 
@@ -85,7 +86,7 @@ async def _ask_removal(hold: Hold, ports: Ports) -> tuple[Hold, bool]:
     """
     await ports.pace.turn(Lane.REMOVAL)
     deadline = ports.clock.monotonic() + ports.timing.call_limit.total_seconds()
-    tried = await _write(holding.attempt(hold, now=ports.clock.now(), timing=ports.timing), ports)
+    tried = await ports.store.write_hold(holding.attempt(hold, now=ports.clock.now(), timing=ports.timing))
     try:
         await ports.directory.remove(hold.principal, hold.target, deadline=deadline)
     except NotAssigned:
@@ -94,10 +95,3 @@ async def _ask_removal(hold: Hold, ports: Ports) -> tuple[Hold, bool]:
         await ports.pace.heed(fault)
         raise TryAgain(fault.what, after=max(fault.after, retry_after(tried.removals)), fault=True) from fault
     return tried, True
-
-
-async def _write(hold: Hold, ports: Ports) -> Hold:
-    try:
-        return await ports.store.write_hold(hold)
-    except Conflict as conflict:
-        raise TryAgain("a hold that another worker wrote", after=holding.POLL) from conflict

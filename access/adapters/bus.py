@@ -1,19 +1,54 @@
-"""Service Bus, by the SDK's aio sender: one client per process, kept open; ids, correlation and schedule on each message."""
+"""Service Bus, by the SDK's aio clients: one per process, kept open; ids, correlation and schedule on each message."""
 
 import asyncio
 import json
-from collections.abc import Mapping
+import logging
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
 from datetime import UTC, datetime, timedelta
 from typing import Any
 
-from azure.servicebus import ServiceBusMessage
-from azure.servicebus.aio import ServiceBusClient, ServiceBusSender
+from azure.servicebus import ServiceBusMessage, ServiceBusReceivedMessage, ServiceBusSubQueue
+from azure.servicebus.aio import ServiceBusClient, ServiceBusReceiver, ServiceBusSender
+from azure.servicebus.amqp import AmqpMessageBodyType
 from azure.servicebus.exceptions import MessageSizeExceededError, ServiceBusError
 
 from access.errors import TryAgain
+from access.wire import Envelope
+
+log = logging.getLogger(__name__)
 
 SEND_LIMIT = 20.0
 """Seconds that one send may take; the outbox still holds the message afterwards."""
+
+COLLECT_LIMIT = 20.0
+"""Seconds that reading the dead letters of one queue may take."""
+
+RECEIVE_WAIT = 2.0
+"""Seconds to wait for dead letters that are known to be there; another worker may have them."""
+
+_FAULTS = (ServiceBusError, OSError, TimeoutError, ValueError)
+_REASON = ("DeadLetterReason", "DeadLetterErrorDescription")
+
+
+@dataclass(slots=True)
+class ReceivedDeadLetter:
+    """Implements ``ports.DeadLetter``: a message under the lock of its receiver."""
+
+    envelope: Envelope
+    body: bytes
+    reason: str
+    message: ServiceBusReceivedMessage
+    receiver: ServiceBusReceiver
+
+    async def done(self) -> None:
+        """Take it out of the dead-letter queue."""
+        try:
+            async with asyncio.timeout(COLLECT_LIMIT):
+                await self.receiver.complete_message(self.message)
+        except _FAULTS as error:
+            what = f"a dead letter of {self.envelope.queue}"
+            raise TryAgain(what, after=timedelta(seconds=5), fault=True) from error
 
 
 class ServiceBus:
@@ -23,6 +58,9 @@ class ServiceBus:
         self._client = client
         self._senders: dict[str, ServiceBusSender] = {}
         self._locks: dict[str, asyncio.Lock] = {}
+        self._receivers: dict[str, ServiceBusReceiver] = {}
+        self._used: list[ServiceBusReceiver] = []
+        self._collecting = asyncio.Lock()
 
     async def send(
         self,
@@ -71,7 +109,7 @@ class ServiceBus:
                     await self._sender(queue).send_messages(message)
             except MessageSizeExceededError:
                 raise
-            except (ServiceBusError, OSError, TimeoutError, ValueError) as error:
+            except _FAULTS as error:
                 await self._drop(queue)
                 raise TryAgain(f"the queue {queue}", after=timedelta(seconds=5), fault=True) from error
 
@@ -83,8 +121,73 @@ class ServiceBus:
     async def _drop(self, queue: str) -> None:
         sender = self._senders.pop(queue, None)
         if sender is not None:
-            try:
-                async with asyncio.timeout(SEND_LIMIT):
-                    await sender.close()
-            except (ServiceBusError, OSError, TimeoutError):
-                pass  # it is gone already
+            await _close(sender)
+
+    async def dead_letters(self, queues: Sequence[str], *, limit: int) -> tuple[ReceivedDeadLetter, ...]:
+        """Return what is in the dead-letter queues, all of them side by side: an empty one costs one look."""
+        async with self._collecting:
+            used, self._used = self._used, []
+            for receiver in used:
+                await _close(receiver)
+            found = await asyncio.gather(*(self._dead_letters_of(queue, limit) for queue in queues))
+        return tuple(letter for letters in found for letter in letters)
+
+    async def _dead_letters_of(self, queue: str, limit: int) -> list[ReceivedDeadLetter]:
+        """Look first, and receive only what is there.
+
+        Waiting for messages would leave credit at the broker, and what it sends on that credit waits here until its lock
+        is over. So a receiver that has received is closed at the next look, which gives back what it holds.
+        """
+        receiver = self._receivers.pop(queue, None) or self._client.get_queue_receiver(
+            queue, sub_queue=ServiceBusSubQueue.DEAD_LETTER
+        )
+        try:
+            async with asyncio.timeout(COLLECT_LIMIT):
+                if not await receiver.peek_messages(max_message_count=1, sequence_number=1):
+                    self._receivers[queue] = receiver
+                    return []
+                messages = await receiver.receive_messages(max_message_count=limit, max_wait_time=RECEIVE_WAIT)
+        except _FAULTS as error:
+            log.warning("dead_letters.unread", extra={"queue": queue, "what": type(error).__name__})
+            await _close(receiver)
+            return []
+        self._used.append(receiver)
+        return [_letter(queue, message, receiver) for message in messages]
+
+
+async def _close(link: ServiceBusSender | ServiceBusReceiver) -> None:
+    try:
+        async with asyncio.timeout(SEND_LIMIT):
+            await link.close()
+    except (ServiceBusError, OSError, TimeoutError):
+        pass  # it is gone already
+
+
+def _letter(queue: str, message: ServiceBusReceivedMessage, receiver: ServiceBusReceiver) -> ReceivedDeadLetter:
+    """Return a dead letter as it was before the broker wrote its reason into it."""
+    properties = {_text(key): _text(value) for key, value in (message.application_properties or {}).items()}
+    reason = ": ".join(text for name in _REASON if (text := properties.pop(name, "")))
+    enqueued = message.enqueued_time_utc
+    envelope = Envelope(
+        queue=queue,
+        message_id=message.message_id or None,
+        sequence_number=message.sequence_number,
+        enqueued_at=enqueued.isoformat() if enqueued else "",
+        correlation_id=message.correlation_id or None,
+        properties=properties,
+    )
+    return ReceivedDeadLetter(
+        envelope=envelope, body=_bytes(message), reason=reason, message=message, receiver=receiver
+    )
+
+
+def _text(value: Any) -> str:
+    return value.decode(errors="replace") if isinstance(value, bytes) else str(value)
+
+
+def _bytes(message: ServiceBusReceivedMessage) -> bytes:
+    """Return the body as it came; a sender's value or list, which has no bytes of its own, as JSON."""
+    if message.body_type is AmqpMessageBodyType.DATA:
+        return b"".join(message.body)
+    body = message.body if message.body_type is AmqpMessageBodyType.VALUE else list(message.body)
+    return json.dumps(body, default=_text).encode()

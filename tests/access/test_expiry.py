@@ -69,6 +69,7 @@ def test_a_message_is_scheduled_for_that_instant_to_whoever_acts_then(
     state: State, queue: str, instant: datetime
 ) -> None:
     send = alarm_send(at_state(state))
+    assert send is not None
     assert (send.queue, send.at, send.body) == (queue, instant, {"version": 1, "activation": "activation-1"})
 
 
@@ -207,10 +208,11 @@ def judged(
 
 @pytest.mark.parametrize("kind", [NOW_ROW, ALARM_ROW, RETRY_ROW])
 @pytest.mark.parametrize("about", [None, at_state(State.ACTIVE, version=VERSION - 1)], ids=["missing", "older"])
-def test_a_row_whose_activation_is_missing_or_older_is_kept_for_an_hour(kind: str, about: Activation | None) -> None:
+def test_a_row_whose_activation_is_missing_or_older_is_kept_for_an_hour_and_hides_no_other_meanwhile(kind: str, about: Activation | None) -> None:
     # Due rows are written first: the commit that explains this one may still be under way.
-    assert judged(row(kind), about, now=NOW) == Keep()
-    assert judged(row(kind), about, now=NOW + MISSING_KEPT - SECOND) == Keep()
+    assert judged(row(kind), about, now=NOW) == Keep(NOW + 2 * MINUTE)
+    last = NOW + MISSING_KEPT - SECOND
+    assert judged(row(kind), about, now=last) == Keep(last + 2 * MINUTE)
     assert judged(row(kind), about, now=NOW + MISSING_KEPT) == Drop()
     assert timedelta(hours=1) == MISSING_KEPT
 
@@ -219,12 +221,20 @@ def test_a_row_whose_activation_is_missing_or_older_is_kept_for_an_hour(kind: st
 def test_the_row_that_is_the_alarm_sends_its_message_and_stays(state: State) -> None:
     # Also where later commits have left the alarm as it was.
     alarm = at_state(state, version=VERSION + 2, alarm="row")
-    assert judged(row(ALARM_ROW), alarm) == Nudge("expirations", None, drop=False)
+    assert judged(row(ALARM_ROW), alarm) == Nudge("expirations", NOW + 2 * MINUTE, stays=True)
+
+
+def test_the_alarm_is_sent_again_at_two_four_eight_and_then_every_fifteen_minutes() -> None:
+    # Ten thousand that are due at once must not be sent again each minute.
+    alarm = at_state(State.ACTIVE, alarm="row")
+    verdicts = [judged(row(ALARM_ROW, tries=tries), alarm) for tries in (0, 1, 2, 3, 50)]
+    minutes = (2, 4, 8, 15, 15)
+    assert verdicts == [Nudge("expirations", NOW + each * MINUTE, stays=True) for each in minutes]
 
 
 def test_the_alarm_of_a_start_wakes_up_provisioning() -> None:
     scheduled = at_state(State.SCHEDULED, alarm="row")
-    assert judged(row(ALARM_ROW), scheduled, now=START) == Nudge("provisioning", None, drop=False)
+    assert judged(row(ALARM_ROW), scheduled, now=START) == Nudge("provisioning", START + 2 * MINUTE, stays=True)
 
 
 @pytest.mark.parametrize("state", FINAL, ids=str)

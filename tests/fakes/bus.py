@@ -1,11 +1,13 @@
 """Service Bus in memory: messages with ids and a time, delivered when a test pumps; at least once, as the real one."""
 
 import json
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 from datetime import datetime, timedelta
 
+from access.adapters.triggers import envelope_of
 from access.errors import TryAgain
+from access.wire import Envelope
 from tests.fakes.clock import FakeClock
 
 
@@ -26,12 +28,32 @@ class FakeMessage:
         return self.body
 
 
+@dataclass(slots=True)
+class FakeDeadLetter:
+    """A message that was dead-lettered; ``done`` takes it out of ``bus.dead``."""
+
+    bus: "FakeBus"
+    message: FakeMessage
+    envelope: Envelope
+    body: bytes
+    reason: str
+
+    async def done(self) -> None:
+        self.bus.check()
+        self.bus.dead = [dead for dead in self.bus.dead if dead[0] is not self.message]
+
+
 class FakeBus:
-    """Keeps what was sent. ``down`` makes every send fail before it took effect."""
+    """Keeps what was sent. ``down`` makes every call fail before it took effect; messages to ``unheard`` are never delivered.
+
+    Ticks are unheard until a story is about them: with each of them on its way, no queue would ever run empty.
+    """
 
     def __init__(self, clock: FakeClock) -> None:
         self.messages: list[FakeMessage] = []
         self.sent: list[FakeMessage] = []
+        self.dead: list[tuple[FakeMessage, str]] = []
+        self.unheard = {"ticks"}
         self.down = False
         self._clock = clock
 
@@ -68,8 +90,7 @@ class FakeBus:
         at: datetime | None,
         properties: dict[str, str],
     ) -> None:
-        if self.down:
-            raise TryAgain(f"the queue {queue}", after=timedelta(seconds=5), fault=True)
+        self.check(queue)
         assert message_id is None or len(message_id) <= 128
         message = FakeMessage(
             queue=queue,
@@ -81,8 +102,28 @@ class FakeBus:
             application_properties=properties,
             at=max(at or self._clock.now(), self._clock.now()),
         )
-        self.messages.append(message)
+        if queue not in self.unheard:
+            self.messages.append(message)
         self.sent.append(message)
+
+    def check(self, queue: str = "") -> None:
+        """Fail where the bus is down."""
+        if self.down:
+            raise TryAgain(f"the queue {queue}", after=timedelta(seconds=5), fault=True)
+
+    async def dead_letters(self, queues: Sequence[str], *, limit: int) -> tuple[FakeDeadLetter, ...]:
+        self.check()
+        found = [[dead for dead in self.dead if dead[0].queue == queue][:limit] for queue in queues]
+        return tuple(
+            FakeDeadLetter(self, message, envelope_of(message, message.queue), message.body, reason)
+            for dead in found
+            for message, reason in dead
+        )
+
+    def kill(self, message: FakeMessage, reason: str = "MaxDeliveryCountExceeded") -> None:
+        """Dead-letter a message, as the broker does."""
+        self.messages = [other for other in self.messages if other is not message]
+        self.dead.append((message, reason))
 
     def put(self, queue: str, body: bytes, *, message_id: str | None = None, correlation_id: str = "") -> FakeMessage:
         """Put a message as a sender outside does."""

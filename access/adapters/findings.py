@@ -19,7 +19,7 @@ class TableFindings:
 
     async def of(self, target: Target | None) -> tuple[Finding, ...]:
         """Return what was found about a target and its holders; None: about accounts as such."""
-        rows = self._tables.query(_TABLE, _partition(target), start="0", end=keys.END)
+        rows = self._tables.query(_TABLE, _partition(target), start=keys.LISTED[0], end=keys.LISTED[1])
         return tuple([from_row(Finding, row.values, etag=row.etag) async for row in rows])
 
     async def write(self, finding: Finding) -> Finding:

@@ -7,7 +7,7 @@ from enum import StrEnum
 
 from access.errors import Code
 from access.expiry import is_open
-from access.model import Activation, ApprovalDemand, DecideWith, Person, Unmet
+from access.model import Activation, ApprovalDemand, Cause, DecideWith, Person, Unmet
 
 NOTE_LIMIT = 2_000
 """Characters of an approver's own justification."""
@@ -110,4 +110,6 @@ def why_closed(activation: Activation, *, now: datetime) -> Unmet | None:
             "Nobody decided in time: the request has lapsed.",
             "The requester can ask again.",
         )
-    return Unmet(Code.DECISION_TAKEN, "This request is closed.", "Nothing is left to do.")
+    canceled = activation.cause is Cause.CANCELED
+    what = "This request was cancelled by who asked." if canceled else "This request is closed."
+    return Unmet(Code.DECISION_TAKEN, what, "Nothing is left to do.")

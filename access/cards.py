@@ -9,13 +9,18 @@ import re
 from collections.abc import Mapping
 from typing import Any
 
-from access.model import Activation, Door, State, Unmet
+from access.model import Activation, Cause, Door, State, Unmet
 from access.policy import spoken
 
 # What could begin emphasis, code or a link; an underscore within a word can't. Little else is touched, since a renderer
 # without Markdown shows each backslash.
 _MARKDOWN = re.compile(r"([\\`*~\[\]]|(?<!\w)_|_(?!\w))")
 _LIST = re.compile(r"(?=[-+#>]|\d+[.)])")
+_CLOSED = {
+    Cause.CANCELED: "Cancelled by who asked, before it was granted.",
+    Cause.WITHDRAWN: "Closed before it was granted: the rules don't allow it any more.",
+    Cause.REVOKED: "Closed before it was granted, by the people who run Hourglass.",
+}
 _ACTION_LABELS = {"approve": "Approve", "deny": "Deny"}
 SHOWN_LIMIT = 600
 """Characters of a justification that a card shows; the mail below it shows all."""
@@ -39,7 +44,7 @@ def approval_card(activation: Activation, *, token: str, url: str, originator: s
     }
     return {
         **_frame(activation, originator),
-        "body": [*_head(activation, "wants to activate"), _facts(activation), *_justification(activation), note],
+        "body": [*_head(activation, "wants"), _facts(activation), *_justification(activation), note],
         "actions": [_button(choice, token, url) for choice in ("approve", "deny")],
     }
 
@@ -49,7 +54,7 @@ def closed_card(activation: Activation, *, url: str, originator: str) -> dict[st
     return {
         **_frame(activation, originator),
         "body": [
-            *_head(activation, "asked to activate"),
+            *_head(activation, "asked"),
             {"type": "TextBlock", "text": escape(outcome(activation)), "wrap": True, "weight": "bolder"},
             _facts(activation),
         ],
@@ -70,7 +75,7 @@ def outcome(activation: Activation) -> str:
         State.ENDING: "Ending: being removed now.",
         State.REFUSED: "Refused by the rules.",
         State.DENIED: f"Denied{decided}.",
-        State.CANCELED: "Closed before it was granted.",
+        State.CANCELED: _CLOSED.get(activation.cause, "Closed before it was granted."),
         State.LAPSED: "Lapsed: nobody decided in time.",
         State.FAILED: "It could not be granted.",
         State.ENDED: "Ended; the access is removed.",
@@ -101,11 +106,12 @@ def _frame(activation: Activation, originator: str) -> dict[str, Any]:
 
 
 def _head(activation: Activation, verb: str) -> list[dict[str, Any]]:
+    wish = "more time for" if activation.extends else "to activate"
     return [
         {"type": "TextBlock", "text": "Approval wanted" if verb.startswith("wants") else "Approval", "isSubtle": True},
         {
             "type": "TextBlock",
-            "text": f"{escape(activation.requester_name)} {verb} {escape(activation.role_name)}",
+            "text": f"{escape(activation.requester_name)} {verb} {wish} {escape(activation.role_name)}",
             "size": "large",
             "weight": "bolder",
             "wrap": True,
@@ -114,19 +120,26 @@ def _head(activation: Activation, verb: str) -> list[dict[str, Any]]:
 
 
 def _facts(activation: Activation) -> dict[str, Any]:
-    start = f"{activation.starts_at:%Y-%m-%d %H:%M} UTC" if activation.starts_at else "as soon as it is approved"
-    facts = [
-        ("Role", activation.role_name),
-        ("For account", activation.principal_name),
-        ("For how long", spoken(activation.duration)),
-        ("Starts", start),
-    ]
+    facts = [("Role", activation.role_name), ("For account", activation.principal_name), *_times(activation)]
     if activation.ticket is not None:
         facts.append(("Ticket", f"{activation.ticket.system} {activation.ticket.number}".strip()))
     if activation.door is Door.FLOW:
         flow = f"flow {activation.through}" if activation.through else "a flow"
         facts.append(("Asked through", f"{flow}; who asked is not proven"))
     return {"type": "FactSet", "facts": [{"title": title, "value": escape(value)} for title, value in facts]}
+
+
+def _times(activation: Activation) -> list[tuple[str, str]]:
+    """Return for how long, and from when; for an extension, until when it is active now, and until when it would be."""
+    if activation.extends and activation.ends_at:
+        now_until = activation.ends_at - activation.duration
+        return [
+            ("How much longer", spoken(activation.duration)),
+            ("Active until", f"{now_until:%Y-%m-%d %H:%M} UTC"),
+            ("Then until", f"{activation.ends_at:%Y-%m-%d %H:%M} UTC"),
+        ]
+    start = f"{activation.starts_at:%Y-%m-%d %H:%M} UTC" if activation.starts_at else "as soon as it is approved"
+    return [("For how long", spoken(activation.duration)), ("Starts", start)]
 
 
 def _justification(activation: Activation) -> list[dict[str, Any]]:

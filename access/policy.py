@@ -213,11 +213,16 @@ def _role(ask: Ask, settings: RoleSettings, facts: Facts) -> Iterator[Unmet]:
             "Tell the access owner of this role: its group was deleted.",
         )
     if facts.held_for_role:
-        yield Unmet(
-            Code.ALREADY_ACTIVE,
-            f"The role {settings.name} is active for this account already.",
-            "Use it until it ends, then ask again.",
-        )
+        yield already_active(settings.name)
+
+
+def already_active(role_name: str) -> Unmet:
+    """Return what an account is told that holds the role by another activation."""
+    return Unmet(
+        Code.ALREADY_ACTIVE,
+        f"The role {role_name} is active for this account already.",
+        "Use it until it ends, then ask again.",
+    )
 
 
 def _duration(ask: Ask, duration: timedelta, settings: RoleSettings, facts: Facts, now: datetime) -> Iterator[Unmet]:

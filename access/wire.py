@@ -316,6 +316,11 @@ class Telling:
     to: str
     outcome: Mapping[str, object] = field(default_factory=dict)
 
+    @property
+    def identity(self) -> str:
+        """What is told to whom: of one activation, each goes out once."""
+        return f"{self.what}:{self.to}"
+
     def body(self) -> dict[str, object]:
         """Return the message."""
         outcome = {"outcome": dict(self.outcome)} if self.outcome else {}

@@ -1,4 +1,4 @@
-"""Queue `activation-requests` -> `request_activation`; queue `provisioning` -> `give`."""
+"""Queue `activation-requests` -> `take_request`; queue `provisioning` -> `give`."""
 
 import azure.functions as func
 
@@ -12,16 +12,16 @@ worker = func.Blueprint()
     arg_name="message", queue_name="activation-requests", connection="ServiceBus", data_type=func.DataType.BINARY
 )
 async def activation_requests(message: func.ServiceBusMessage) -> None:
-    """Decide about a request that a flow put on the queue."""
+    """Do what a flow asks for by a message on the queue, or record why not."""
     from access.adapters.triggers import settle
     from access.model import Door
     from access.wire import Envelope
-    from activation_handler.request_activation import request_activation
+    from activation_handler.take_request import take_request
 
     ports = wiring.ports()
 
     async def work(raw: bytes, envelope: Envelope) -> None:
-        await request_activation(raw, envelope, door=Door.FLOW, ports=ports)
+        await take_request(raw, envelope, door=Door.FLOW, ports=ports)
 
     await settle(message, "activation-requests", ports, work)
 

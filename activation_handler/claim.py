@@ -1,9 +1,14 @@
 """The first two steps of giving: claim the hold before anything is asked, then settle what was held before (protocol 5)."""
 
+from datetime import datetime
+
 from access import hold as holding
-from access.errors import Conflict, TryAgain
+from access.errors import Conflict, Refused, TryAgain
+from access.expiry import due_event
 from access.hold import Hold, Ready, TurnedAway, Wait, Write
+from access.lifecycle import Work, asks_for
 from access.model import Activation
+from access.policy import already_active
 from access.ports import Ports
 
 ROUNDS = 6
@@ -13,13 +18,19 @@ ROUNDS = 6
 async def claim(activation: Activation, ports: Ports) -> Hold | None:
     """Put the activation among the live ones of its hold. None: it was released already; there is nothing to give.
 
+    One role is active once for an account: two requests can be accepted in one instant, but only one write of the row
+    comes first.
+
     Raises:
+        Refused: another activation of the same role is live.
         TryAgain: a removal is under way or may still land, or the row is busy.
     """
     assert activation.ends_at is not None  # noqa: S101 - the state asks for giving, so the end is set
     for _ in range(ROUNDS):
         hold = await ports.store.hold(activation.principal, activation.target)
         now = ports.clock.now()
+        if await _is_taken(hold, activation, now, ports):
+            raise Refused(already_active(activation.role_name))
         match holding.claim(hold, activation.id, role=activation.role, ends_at=activation.ends_at, now=now):
             case Ready(ready):
                 return ready
@@ -35,11 +46,21 @@ async def claim(activation: Activation, ports: Ports) -> Hold | None:
     raise TryAgain("a hold that many write", after=holding.POLL)
 
 
+async def _is_taken(hold: Hold, activation: Activation, now: datetime, ports: Ports) -> bool:
+    """Whether another activation of the same role is being given or held; one that is ending, or left over, is in no way."""
+    for other in holding.rivals(hold, activation.id, role=activation.role, extends=activation.extends):
+        rival = await ports.store.activation(other)
+        if rival is not None and asks_for(rival.state) in {Work.GIVING, Work.END} and due_event(rival, now=now) is None:
+            return True
+    return False
+
+
 async def settle(hold: Hold, activation: Activation, ports: Ports) -> Hold:
     """Settle by a read whether the principal held the target before us; only the assignment itself counts.
 
     Raises:
-        TryAgain: reads may still show what we removed last, or the row changed.
+        TryAgain: reads may still show what we removed last.
+        Conflict: somebody else wrote the row meanwhile.
     """
     if hold.before is not holding.Before.UNKNOWN:
         return hold
@@ -47,18 +68,11 @@ async def settle(hold: Hold, activation: Activation, ports: Ports) -> Hold:
     presence = await ports.directory.presence(activation.principal, activation.target)
     match holding.settle_before(hold, presence, read_began=began, timing=ports.timing):
         case Write(wanted):
-            return await _write(wanted, ports)
+            return await ports.store.write_hold(wanted)
         case Wait(until, why):
             noted = holding.missing(hold, presence, read_began=began)
             if noted != hold:
-                await _write(noted, ports)
+                await ports.store.write_hold(noted)
             raise TryAgain(why, after=until - began)
         case Ready(ready):
             return ready
-
-
-async def _write(hold: Hold, ports: Ports) -> Hold:
-    try:
-        return await ports.store.write_hold(hold)
-    except Conflict as conflict:
-        raise TryAgain("a hold that another worker wrote", after=holding.POLL) from conflict

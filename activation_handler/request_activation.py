@@ -7,22 +7,17 @@ from dataclasses import replace
 from datetime import datetime
 
 from access import ids
-from access.body import read_body
 from access.change import begin
 from access.errors import Code, Conflict, Unusable
 from access.events import Event, Happened
-from access.expiry import queue_for
-from access.lifecycle import is_busy
-from access.model import Activation, Door, Send, Source, State, Target
+from access.model import Action, Activation, Send, Source, State, Target
 from access.policy import JUSTIFICATION_LIMIT, Allowed, Ask, Facts, NotAllowed, evaluate
 from access.ports import Ports, Wanted
-from access.wire import ActivateCommand, Envelope, Nudge, Telling, nudge, read_request, tell
-
-TRIES = 5
-"""Deliveries, put off in between, before what can't be checked is refused instead of waited for (law 9)."""
+from access.wire import Envelope, RequestCommand, Telling, nudge, tell
+from activation_handler.duplicate import TRIES, go_on
 
 
-async def request_activation(raw: bytes, envelope: Envelope, *, door: Door, ports: Ports) -> None:
+async def request_activation(command: RequestCommand, envelope: Envelope, *, ports: Ports) -> None:
     """Decide about one request.
 
     Raises:
@@ -30,21 +25,24 @@ async def request_activation(raw: bytes, envelope: Envelope, *, door: Door, port
         TryAgain: something can't be looked up yet; nothing was recorded.
     """
     now = ports.clock.now()
-    body, repairs = read_body(raw)
-    command = read_request(body, envelope, door=door, repairs=repairs)
     activation = ids.activation_id(
-        tenant=ports.tenant, principal=command.principal, door=door, source=command.source, request=command.request_id
+        tenant=ports.tenant,
+        principal=command.principal,
+        door=command.door,
+        source=command.source,
+        request=command.request_id,
     )
-    known = None if command.validate_only else await ports.store.activation(activation)
+    validate_only = command.action is Action.VALIDATE
+    known = None if validate_only else await ports.store.activation(activation)
     if known is not None:
-        await _go_on(known, command, envelope, now, ports)
+        await go_on(known, known.content, command, envelope, now, ports)
         return
     wanted = Wanted(activation=activation, role=command.role, requester=command.requester, principal=command.principal)
     facts = await ports.lookup.facts(wanted, give_up=envelope.attempt >= TRIES)
     if facts.requester is None and not facts.unknown:
         raise Unusable(Code.REQUESTER_UNKNOWN, "the requester is no account of this tenant, or fits more than one")
     verdict = evaluate(_ask(command), facts, now=now)
-    if command.validate_only:
+    if validate_only:
         await _tell_verdict(activation, command, facts, verdict, ports)
         return
     new = _recorded(activation, command, envelope, facts, now)
@@ -62,24 +60,10 @@ async def request_activation(raw: bytes, envelope: Envelope, *, door: Door, port
         winner = await ports.store.activation(activation)
         if winner is None:
             raise
-        await _go_on(winner, command, envelope, now, ports)
+        await go_on(winner, winner.content, command, envelope, now, ports)
 
 
-async def _go_on(known: Activation, command: ActivateCommand, envelope: Envelope, now: datetime, ports: Ports) -> None:
-    """A second delivery: no second effect, but what is left to send leaves, and work goes on (protocol 3)."""
-    if known.content != command.content:
-        raise Unusable(Code.ID_REUSED, f"the id of this request was used before, with other content ({known.id})")
-    await ports.store.flush(known.id, now=now)
-    if is_busy(known.state):
-        await ports.bus.send(
-            queue_for(known, now=now),
-            Nudge(known.id).body(),
-            message_id=ids.digest("again", known.id, envelope.identity, str(known.version)),
-            correlation_id=known.correlation_id,
-        )
-
-
-def _ask(command: ActivateCommand) -> Ask:
+def _ask(command: RequestCommand) -> Ask:
     return Ask(
         role=command.role,
         door=command.door,
@@ -91,7 +75,7 @@ def _ask(command: ActivateCommand) -> Ask:
     )
 
 
-def _recorded(activation: str, command: ActivateCommand, envelope: Envelope, facts: Facts, now: datetime) -> Activation:
+def _recorded(activation: str, command: RequestCommand, envelope: Envelope, facts: Facts, now: datetime) -> Activation:
     """Return the record of the request, before any decision."""
     requester, principal, settings = facts.requester, facts.principal, facts.settings
     return Activation(
@@ -135,7 +119,7 @@ def _terms(new: Activation, verdict: Allowed | NotAllowed, now: datetime) -> tup
 
 async def _tell_verdict(
     activation: str,
-    command: ActivateCommand,
+    command: RequestCommand,
     facts: Facts,
     verdict: Allowed | NotAllowed,
     ports: Ports,

@@ -138,6 +138,7 @@ async def _rules_again(
         requester=activation.requester,
         principal=activation.principal,
         person=person if person and activation.principal in person.ids else None,
+        extends=activation.extends,
     )
     facts = await ports.lookup.facts(wanted, give_up=False)
     if is_restoring(facts.stopped):

@@ -10,7 +10,7 @@ import typer
 from access import ids
 from access.body import read_body
 from access.errors import Unusable
-from access.model import Door
+from access.model import Action, Door
 from access.wire import Envelope, read_duration, read_request
 from hourglass.outside import Outside
 from hourglass.printing import console, error_console, fields, print_table
@@ -106,7 +106,7 @@ def _say(body: bytes, message_id: str, outside: Outside) -> None:
         print_table(fields(("message", message_id)))
         error_console().print(f"It will be set aside: {unusable.what} ({unusable.code}).", soft_wrap=True)
         return
-    if command.validate_only:
+    if command.action is Action.VALIDATE:
         print_table(fields(("message", message_id)))
         out.print("Nothing will be given; the answer goes to the requester by mail.")
         return

@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING
 from access.cards import html_head, outcome
 from access.hold import Outcome
 from access.lifecycle import Work, asks_for
-from access.model import Activation, Door, Unmet
+from access.model import Action, Activation, Door, Unmet
 from access.policy import spoken
 
 if TYPE_CHECKING:
@@ -27,11 +27,27 @@ class Words:
     with_facts: bool = True
 
 
+_REFUSED = {Action.DEACTIVATE: "given back", Action.CANCEL: "cancelled", Action.EXTEND: "extended"}
+
+
+def _subject(activation: Activation) -> str:
+    """Return what a request was about, within a sentence."""
+    return f"more time for {activation.role_name}" if activation.extends else activation.role_name
+
+
+def _wish(activation: Activation) -> str:
+    return _subject(activation) if activation.extends else f"to activate {activation.role_name}"
+
+
+def _capital(text: str) -> str:
+    return text[:1].upper() + text[1:]
+
+
 def approval_wanted(activation: Activation) -> Words:
     """Ask an approver; the card in the mail's head has the buttons."""
     return Words(
         kind="approval wanted",
-        headline=f"{activation.requester_name} wants to activate {activation.role_name}",
+        headline=f"{activation.requester_name} wants {_wish(activation)}",
         lines=(
             "Approve or deny with the buttons of the card in this mail. Outlook shows it; other programs may not.",
             f"The question is open until {activation.lapses_at:%Y-%m-%d %H:%M} UTC.",
@@ -53,9 +69,10 @@ def activated(activation: Activation) -> Words:
     before = (
         ("The account had this access before, on its own; it keeps it afterwards.",) if activation.held_before else ()
     )
+    is_active = "stays active" if activation.extends else "is active"
     return Words(
         kind="activated",
-        headline=f"{activation.role_name} is active until {activation.ends_at:%Y-%m-%d %H:%M} UTC",
+        headline=f"{activation.role_name} {is_active} until {activation.ends_at:%Y-%m-%d %H:%M} UTC",
         lines=(
             "It may take some minutes until every service sees it; sign in again if it doesn't.",
             "Sessions and tokens that are open at the end can outlive it by about an hour.",
@@ -64,12 +81,30 @@ def activated(activation: Activation) -> Words:
     )
 
 
+def extended(activation: Activation) -> Words:
+    """Tell the requester that the end has moved."""
+    return Words(
+        kind="extended",
+        headline=f"{activation.role_name} stays active until {activation.ends_at:%Y-%m-%d %H:%M} UTC",
+        lines=("Its end was moved, as asked.",),
+    )
+
+
+def canceled(activation: Activation) -> Words:
+    """Tell the requester that the request is taken back."""
+    return Words(
+        kind="cancelled",
+        headline=f"Your request for {_subject(activation)} was cancelled",
+        lines=("Nothing was given. Approvers who were asked are told that nothing is left for them to do.",),
+    )
+
+
 def denied(activation: Activation) -> Words:
     """Tell the requester who said no, and why, where a reason was given."""
     note = (f"They wrote: {activation.decision_note}",) if activation.decision_note else ()
     return Words(
         kind="denied",
-        headline=f"{activation.role_name} was denied",
+        headline=f"{_capital(_subject(activation))} was denied",
         lines=(f"{activation.decided_by_name or 'An approver'} denied your request.", *note),
     )
 
@@ -79,7 +114,7 @@ def refused(activation: Activation) -> Words:
     count = len(activation.unmet)
     return Words(
         kind="refused",
-        headline=f"{activation.role_name or 'Your request'} can't be activated like this",
+        headline=f"{activation.role_name or 'Your request'} can't be {_REFUSED.get(activation.action, 'activated')} like this",
         lines=("One thing stands in the way:" if count == 1 else f"{count} things stand in the way:",),
         unmet=activation.unmet,
     )
@@ -89,7 +124,7 @@ def withdrawn(activation: Activation) -> Words:
     """Tell the requester that what was allowed once no longer is."""
     return Words(
         kind="closed",
-        headline=f"Your request for {activation.role_name} was closed",
+        headline=f"Your request for {_subject(activation)} was closed",
         lines=("It can no longer be granted:",),
         unmet=activation.unmet,
     )
@@ -99,7 +134,7 @@ def lapsed(activation: Activation) -> Words:
     """Tell the requester that nobody decided."""
     return Words(
         kind="lapsed",
-        headline=f"Nobody decided about {activation.role_name} in time",
+        headline=f"Nobody decided about {_subject(activation)} in time",
         lines=("Your request has lapsed. You can ask again.",),
     )
 
@@ -123,7 +158,7 @@ def failed(activation: Activation) -> Words:
     """Tell the requester that the directory said no, and that nothing is left behind."""
     return Words(
         kind="failed",
-        headline=f"{activation.role_name} could not be granted",
+        headline=f"{_capital(_subject(activation))} could not be granted",
         lines=("Nothing is left behind. This stood in the way:",),
         unmet=activation.unmet,
     )
@@ -148,6 +183,8 @@ WORDS: Mapping[str, Callable[[Activation], Words]] = {
     "approval_wanted": approval_wanted,
     "decided": decided,
     "activated": activated,
+    "extended": extended,
+    "canceled": canceled,
     "denied": denied,
     "refused": refused,
     "withdrawn": withdrawn,

@@ -7,7 +7,7 @@ import json
 import logging
 import secrets
 from collections.abc import AsyncIterator, Callable, Sequence
-from contextlib import asynccontextmanager
+from contextlib import asynccontextmanager, suppress
 from dataclasses import replace
 from datetime import datetime, timedelta
 
@@ -52,6 +52,7 @@ class Ledger:
         self._tables = tables
         self._bus = bus
         self._lease = timing.call_limit * 2 + CLOCK_MARGIN
+        self._leases: dict[tuple[str, str], Activation] = {}
         self._nonce = nonce
 
     async def activation(self, activation: str) -> Activation | None:
@@ -59,7 +60,7 @@ class Ledger:
         row = await self._tables.get("activations", activation, keys.ACTIVATION)
         return None if row is None else _activation(row)
 
-    async def commit(self, change: Change, *, now: datetime) -> Activation:
+    async def commit(self, change: Change, *, now: datetime, lease: bool = False) -> Activation:
         """Write due rows, then the change in one transaction, then send its effects."""
         before, version = change.before, change.after.version + 1
         instant = alarm_at(change.after)
@@ -81,7 +82,7 @@ class Ledger:
             chain=str(event.values["hash"]),
             alarm=alarm,
             alarm_at=instant,
-            leased_until=None,
+            leased_until=now + self._lease if lease else None,
         )
         outs = [_event_out(change, event), *(_send_out(after, send) for send in sends)]
         written = {"written": keys.instant(now)}
@@ -97,7 +98,10 @@ class Ledger:
             said = {"content": change.content} if change.content else {}
             operations.append(Insert(Row(partition=after.id, key=keys.command(change.command), values=said)))
         etags = await self._tables.write("activations", operations)
+        self._leases.pop(_lease_of(after), None)
         after = replace(after, etag=etags[0])
+        if lease:
+            self._leases[_lease_of(after)] = after
         level = logging.ERROR if change.happened.event in ALARMING else logging.INFO
         log.log(level, change.happened.event, extra=_said(after, change.happened))
         await self._send_all(after.id, outs)
@@ -143,24 +147,33 @@ class Ledger:
 
     @asynccontextmanager
     async def drive(self, activation: Activation, *, now: datetime) -> AsyncIterator[Activation]:
-        """Hold the lease on work for this activation; a commit inside gives it back, and so does leaving the block."""
-        if activation.leased_until and now < activation.leased_until:
-            raise TryAgain("another worker is at this activation", after=activation.leased_until - now)
-        leased = replace(activation, leased_until=now + self._lease)
-        try:
-            leased = await self._rewrite(leased)
-        except Conflict:
-            raise TryAgain("another worker is at this activation", after=timedelta(seconds=2)) from None
+        """Hold the lease on work for this activation; a commit inside gives it back, and so does leaving the block.
+
+        Who committed with the lease has it already, by the very value that the commit returned.
+        """
+        has_it = self._leases.get(_lease_of(activation)) is activation
+        leased = activation if has_it else await self._take_lease(activation, now)
         try:
             yield leased
         finally:
             await self._give_back(leased)
 
-    async def _give_back(self, leased: Activation) -> None:
+    async def _take_lease(self, activation: Activation, now: datetime) -> Activation:
+        if activation.leased_until and now < activation.leased_until:
+            raise TryAgain("another worker is at this activation", after=activation.leased_until - now)
         try:
-            current = await self.activation(leased.id)
-            if current is not None and current.etag == leased.etag:
-                await self._rewrite(replace(current, leased_until=None))
+            leased = await self._rewrite(replace(activation, leased_until=now + self._lease))
+        except Conflict:
+            raise TryAgain("another worker is at this activation", after=timedelta(seconds=2)) from None
+        self._leases[_lease_of(leased)] = leased
+        return leased
+
+    async def _give_back(self, leased: Activation) -> None:
+        """Give the lease back, unless a commit did; where somebody wrote meanwhile, it is not ours any more."""
+        if self._leases.pop(_lease_of(leased), None) is None:
+            return
+        try:
+            await self._rewrite(replace(leased, leased_until=None))
         except (Conflict, TryAgain):
             log.info("lease.kept", extra={"activation_id": leased.id})
 
@@ -277,14 +290,17 @@ class Ledger:
     async def begin_telling(self, activation: str, telling: str, *, now: datetime) -> bool:
         """Whether this mail is still to be sent, and by us."""
         row = Row(partition=activation, key=keys.told(telling), values={"until": keys.instant(now + TELLING_LEASE)})
+        with suppress(Conflict):
+            await self._tables.write("activations", [Insert(row)])
+            return True
         found = await self._tables.get("activations", activation, row.key)
         if found is not None and "sent" in found.values:
             return False
         busy = TryAgain("another worker is sending this mail", after=TELLING_LEASE)
-        if found is not None and now < keys.read_instant(str(found.values["until"])):
+        if found is None or now < keys.read_instant(str(found.values["until"])):
             raise busy
         try:
-            await self._tables.write("activations", [Replace(replace(row, etag=found.etag)) if found else Insert(row)])
+            await self._tables.write("activations", [Replace(replace(row, etag=found.etag))])
         except Conflict:
             raise busy from None
         return True
@@ -361,6 +377,11 @@ def _activation(row: Row) -> Activation:
 
 def _due_values(activation: str, version: int, kind: str, *, since: datetime, tries: int) -> dict[str, Value]:
     return {"activation": activation, "version": version, "kind": kind, "since": keys.instant(since), "tries": tries}
+
+
+def _lease_of(activation: Activation) -> tuple[str, str]:
+    """Return what tells one lease from another: the write that took it."""
+    return activation.id, activation.etag
 
 
 def _due(row: Row) -> Due:

@@ -4,8 +4,8 @@ from collections.abc import Awaitable
 
 from access.errors import TryAgain
 from access.events import Event
-from access.model import Eligibility
 from access.lifecycle import may
+from access.model import Eligibility
 from access.policy import Extended, Facts
 from access.ports import Controls, Directory, People, Register, Store, Wanted
 

@@ -12,7 +12,7 @@ from hypothesis import strategies as st
 from access.body import BODY_LIMIT, read_body
 from access.errors import Code, Unusable
 from access.model import Door
-from access.wire import ActivateCommand, Envelope, read_request
+from access.wire import RequestCommand, Envelope, read_request
 
 SAMPLES = Path(__file__).parent.parent / "samples" / "activation-requests"
 MANIFEST: dict[str, dict[str, Any]] = json.loads((SAMPLES / "manifest.json").read_text(encoding="utf-8"))
@@ -22,7 +22,7 @@ ENVELOPE = Envelope(queue="activation-requests", message_id="message-1")
 WCF_STRING = b"@\x06string\x083http://schemas.microsoft.com/2003/10/Serialization/"
 
 
-def read_whole(raw: bytes) -> ActivateCommand:
+def read_whole(raw: bytes) -> RequestCommand:
     body, repairs = read_body(raw)
     return read_request(body, ENVELOPE, door=Door.FLOW, repairs=repairs)
 

@@ -10,19 +10,19 @@ from hypothesis import strategies as st
 
 from access.errors import Code, Unusable
 from access.ids import activation_id
-from access.model import Door, Ticket
+from access.model import Action, Door, Ticket
 from access.policy import JUSTIFICATION_LIMIT, Allowed, Ask, Facts, NotAllowed, evaluate
-from access.wire import ATTEMPT, IDENTITY, ActivateCommand, Envelope, clean, read_duration, read_request
+from access.wire import ATTEMPT, IDENTITY, RequestCommand, Envelope, clean, read_duration, read_request
 from tests.access.contoso import ADA, ADA_ADMIN, ELIGIBLE, HOUR, MINUTE, NOW, ROLE, SECOND
 
 ENVELOPE = Envelope(queue="activation-requests", message_id="message-1")
 
 
-def read(body: dict[str, object], envelope: Envelope = ENVELOPE) -> ActivateCommand:
+def read(body: dict[str, object], envelope: Envelope = ENVELOPE) -> RequestCommand:
     return read_request(body, envelope, door=Door.FLOW, repairs=())
 
 
-def of_ada(**fields: object) -> ActivateCommand:
+def of_ada(**fields: object) -> RequestCommand:
     return read({"requester": "ada@contoso.example", **fields})
 
 
@@ -38,7 +38,7 @@ def facts_until(ends_at: datetime | None) -> Facts:
     )
 
 
-def problem(command: ActivateCommand) -> tuple[str, str]:
+def problem(command: RequestCommand) -> tuple[str, str]:
     assert len(command.problems) == 1, command.problems
     return command.problems[0].code, command.problems[0].what
 
@@ -59,7 +59,7 @@ def test_a_request_says_who_for_which_account_which_role_for_how_long_and_why() 
     assert command.starts_at == datetime(2026, 1, 5, 9, 0, tzinfo=UTC)
     assert (command.justification, command.ticket) == ("Rotate the keys.", Ticket("ServiceNow", "CHG0012345"))
     assert (command.request_id, command.weak_id, command.through) == ("run-1", False, "Ask for access")
-    assert (command.source, command.door, command.validate_only) == ("activation-requests", Door.FLOW, False)
+    assert (command.source, command.door, command.action) == ("activation-requests", Door.FLOW, Action.ACTIVATE)
     assert not command.problems
     assert not command.ignored
 
@@ -77,7 +77,7 @@ def test_an_empty_field_is_a_field_left_out(nothing: object) -> None:
 
 
 def test_a_validation_asks_what_would_be_decided() -> None:
-    assert of_ada(action="validate").validate_only
+    assert of_ada(action="validate").action is Action.VALIDATE
 
 
 # Who

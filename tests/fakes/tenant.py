@@ -37,10 +37,10 @@ from access.pace import Quota
 from access.ports import Mail, Ports
 from access.wire import Envelope, read_nudge, read_telling
 from activation_handler.give import give
-from activation_handler.request_activation import request_activation
+from activation_handler.take_request import take_request
 from approval_queue.ask_approvers import ask_approvers
 from expiry_timer.end_due import end_due
-from expiry_timer.sweep import Swept, sweep
+from expiry_timer.sweep import Starter, Swept, sweep
 from notifier.notify import notify
 from tests.fakes.blobs import FakeBlobs
 from tests.fakes.bus import FakeBus, FakeMessage
@@ -173,7 +173,7 @@ class FakeTenant:
         async def work(raw: bytes, envelope: Envelope) -> None:
             match message.queue:
                 case "activation-requests":
-                    await request_activation(raw, envelope, door=Door.FLOW, ports=self.ports)
+                    await take_request(raw, envelope, door=Door.FLOW, ports=self.ports)
                 case "provisioning":
                     await give(read_nudge(read_body(raw)[0]).activation, ports=self.ports)
                 case "approvals":
@@ -182,6 +182,8 @@ class FakeTenant:
                     await end_due(read_nudge(read_body(raw)[0]).activation, ports=self.ports)
                 case "notifications":
                     await notify(read_telling(read_body(raw)[0]), ports=self.ports)
+                case "ticks":
+                    await sweep(Starter.TICK, ports=self.ports)
                 case other:
                     raise AssertionError(f"nobody listens to {other}")
 
@@ -214,7 +216,10 @@ class FakeTenant:
         await self.run()
 
     async def sweep(self) -> Swept:
-        return await sweep(ports=self.ports)
+        """Sweep as the timer does."""
+        swept = await sweep(Starter.TIMER, ports=self.ports)
+        assert swept is not None, "the timer's sweep never rests"
+        return swept
 
     def is_held(self) -> bool:
         """Whether Ada's admin account is in the group, in truth."""

@@ -42,8 +42,10 @@ class Store(Protocol):
         """Return the activation, or None where there is none."""
         ...
 
-    async def commit(self, change: Change, *, now: datetime) -> Activation:
+    async def commit(self, change: Change, *, now: datetime, lease: bool = False) -> Activation:
         """Write a change, send what it says, and return the activation as written.
+
+        With ``lease`` the lease on work comes with it: for who goes on at once, and drives what this returned.
 
         Raises:
             Conflict: it was written since it was read, or exists already. Nothing was written but due rows.

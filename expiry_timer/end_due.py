@@ -58,7 +58,7 @@ async def _commit_due(activation: Activation, event: Event, now: datetime, ports
     since = activation.ends_at if event is Event.END_DUE else None
     happened = Happened(event=event, at=now)
     change = move(activation, happened, sends=told, cause=cause, unmet=unmet, ending_since=since)
-    return await ports.store.commit(change, now=now)
+    return await ports.store.commit(change, now=now, lease=asks_for(change.after.state) is Work.REMOVAL)
 
 
 async def _alert(activation: Activation, now: datetime, ports: Ports) -> Activation:

@@ -18,6 +18,7 @@ from hourglass.apply import apply
 from hourglass.listing import list_held
 from hourglass.outside import Tenant
 from hourglass.printing import error_console
+from hourglass.quarantine import app as quarantine
 from hourglass.request import request
 from hourglass.revoke import revoke_held
 from hourglass.saying import shown
@@ -104,6 +105,7 @@ app.add_typer(stop, name="stop")
 app.add_typer(start, name="start")
 app.command("stops")(list_stops)
 app.command("revoke")(revoke_held)
+app.add_typer(quarantine, name="quarantine")
 
 
 def run() -> None:

@@ -38,8 +38,7 @@ async def notify(telling: Telling, *, ports: Ports) -> None:
             "mail.unreachable", extra={"activation_id": telling.activation, "account": telling.to, "what": telling.what}
         )
         return
-    identity = f"{telling.what}:{telling.to}"
-    if not await ports.store.begin_telling(telling.activation, identity, now=now):
+    if not await ports.store.begin_telling(telling.activation, telling.identity, now=now):
         return
     mail = _written(telling, activation, asked, address, ports)
     try:
@@ -50,7 +49,7 @@ async def notify(telling: Telling, *, ports: Ports) -> None:
         )
     else:
         log.info("mail.sent", extra={"activation_id": telling.activation, "what": telling.what})
-    await ports.store.told(telling.activation, identity, now=ports.clock.now())
+    await ports.store.told(telling.activation, telling.identity, now=ports.clock.now())
 
 
 async def _asked(telling: Telling, ports: Ports) -> Asked | None:

@@ -12,7 +12,7 @@ from access.adapters import keys
 from access.adapters.azure_blobs import AzureBlobs
 from access.adapters.changes import Author
 from access.adapters.quarantine import CONTAINER, DAY_LIMIT, REPLAY, SetAside, TableQuarantine, Verdict, days
-from access.adapters.tables import Insert, Row, Tables
+from access.adapters.tables import Insert, Row, Tables, Value
 from access.errors import Conflict, TryAgain
 from access.wire import ATTEMPT, IDENTITY
 from tests.fakes.blobs import FakeBlobs
@@ -212,7 +212,7 @@ async def _rows_of_a_storm(world: World) -> list[Row]:
 
 
 async def test_a_row_of_the_first_version_is_read(world: World) -> None:
-    values = {
+    values: dict[str, Value] = {
         "queue": QUEUE,
         "identity": "m-1",
         "code": "HG-BODY-EMPTY",

@@ -8,6 +8,7 @@ from access.events import Event
 from access.expiry import (
     ALARM_ROW,
     BACK_OFF_LIMIT,
+    LOOK_AGAIN_AFTER,
     MISSING_KEPT,
     NOW_ROW,
     RETRY_ROW,
@@ -16,13 +17,20 @@ from access.expiry import (
     Nudge,
     alarm_at,
     alarm_send,
+    alerts_by,
     back_off,
     due_event,
+    is_fresh,
     is_open,
     judge,
+    look_is_due,
+    may_rest,
+    next_alert_at,
+    overdue_by,
     queue_for,
     retry_after,
     start_is_due,
+    tick_is_over,
 )
 from access.lifecycle import is_final
 from access.model import Activation, Due, State
@@ -208,7 +216,9 @@ def judged(
 
 @pytest.mark.parametrize("kind", [NOW_ROW, ALARM_ROW, RETRY_ROW])
 @pytest.mark.parametrize("about", [None, at_state(State.ACTIVE, version=VERSION - 1)], ids=["missing", "older"])
-def test_a_row_whose_activation_is_missing_or_older_is_kept_for_an_hour_and_hides_no_other_meanwhile(kind: str, about: Activation | None) -> None:
+def test_a_row_whose_activation_is_missing_or_older_is_kept_for_an_hour_and_hides_no_other_meanwhile(
+    kind: str, about: Activation | None
+) -> None:
     # Due rows are written first: the commit that explains this one may still be under way.
     assert judged(row(kind), about, now=NOW) == Keep(NOW + 2 * MINUTE)
     last = NOW + MISSING_KEPT - SECOND
@@ -305,3 +315,134 @@ def test_an_approval_that_nobody_was_asked_for_yet_is_asked_for_again_until_some
 
     assert judged(row(NOW_ROW), unasked) == Nudge("approvals", NOW + back_off(0))
     assert judged(row(NOW_ROW), unasked, now=LAPSE) == Drop()
+
+
+# A removal that is overdue
+
+DAY = 24 * HOUR
+ALERTS = [(0, 5 * MINUTE), (1, HOUR), (2, HOUR + DAY), (3, HOUR + 2 * DAY)]
+
+
+@pytest.mark.parametrize(("before", "overdue"), ALERTS)
+def test_an_overdue_removal_is_reported_after_five_minutes_after_an_hour_and_then_each_day(
+    before: int, overdue: timedelta
+) -> None:
+    ending = at_state(State.ENDING, ending_since=END, alerts=before)
+    assert next_alert_at(ending) == END + overdue
+    assert alerts_by(ending, now=END + overdue - SECOND) == before
+    assert alerts_by(ending, now=END + overdue) == before + 1
+
+
+def test_alerts_that_nobody_could_give_meanwhile_are_one() -> None:
+    # Everything stood still for three days: one report, not five.
+    assert alerts_by(at_state(State.ENDING, ending_since=END), now=END + 3 * DAY) == 4
+
+
+def test_a_removal_is_overdue_since_it_became_due_and_not_since_the_planned_end() -> None:
+    given_back = at_state(State.ENDING, ending_since=START)
+    assert overdue_by(given_back, now=START + MINUTE) == MINUTE
+    assert overdue_by(given_back, now=START - SECOND) == timedelta()
+
+
+def test_a_removal_of_which_nobody_recorded_since_when_it_is_due_counts_from_its_end() -> None:
+    assert next_alert_at(at_state(State.ENDING)) == END + 5 * MINUTE
+
+
+@pytest.mark.parametrize("state", [state for state in State if state is not State.ENDING], ids=str)
+def test_what_is_not_being_removed_is_not_overdue(state: State) -> None:
+    about = at_state(state, ending_since=START)
+    assert (alerts_by(about, now=END + DAY), next_alert_at(about)) == (0, None)
+
+
+def test_a_removal_that_knows_no_end_is_reported_by_nobody() -> None:
+    about = activation(State.ENDING)
+    assert (alerts_by(about, now=END), next_alert_at(about)) == (0, None)
+
+
+@pytest.mark.parametrize(
+    ("now", "alerts", "again_after"),
+    [
+        (END + 4 * MINUTE, 0, MINUTE),
+        (END + 5 * MINUTE, 0, 15 * MINUTE),
+        (END + 5 * MINUTE, 1, 15 * MINUTE),
+        (END + 50 * MINUTE, 1, 10 * MINUTE),
+        (END + HOUR, 2, 15 * MINUTE),
+    ],
+)
+def test_an_ending_activation_is_looked_at_when_its_next_alert_is_due_if_not_sooner(
+    now: datetime, alerts: int, again_after: timedelta
+) -> None:
+    ending = at_state(State.ENDING, ending_since=END, alerts=alerts)
+    assert judged(row(NOW_ROW, tries=9), ending, now=now) == Nudge("expirations", now + again_after)
+
+
+# The look after the proof
+
+LOOK = END + 15 * MINUTE
+PROVEN = [State.ENDED, State.FAILED]
+
+
+@pytest.mark.parametrize("state", PROVEN, ids=str)
+def test_the_look_after_the_proof_has_an_alarm_and_no_message(state: State) -> None:
+    proven = at_state(state, look_at=LOOK)
+    assert alarm_at(proven) == LOOK
+    assert alarm_send(proven) is None
+
+
+@pytest.mark.parametrize("state", PROVEN, ids=str)
+def test_the_alarm_of_the_look_sends_its_message_once_and_goes(state: State) -> None:
+    proven = at_state(state, look_at=LOOK, alarm="row")
+    assert judged(row(ALARM_ROW), proven, now=LOOK) == Nudge("expirations", None)
+
+
+@pytest.mark.parametrize("state", PROVEN, ids=str)
+def test_a_look_that_was_put_off_is_tried_again(state: State) -> None:
+    proven = at_state(state, look_at=LOOK)
+    assert judged(row(RETRY_ROW), proven, now=LOOK - SECOND) == Drop()
+    assert judged(row(RETRY_ROW), proven, now=LOOK) == Nudge("expirations", None)
+
+
+def test_a_look_is_due_at_its_instant_and_only_after_the_end() -> None:
+    assert not look_is_due(at_state(State.ENDED, look_at=LOOK), now=LOOK - SECOND)
+    assert look_is_due(at_state(State.ENDED, look_at=LOOK), now=LOOK)
+    assert not look_is_due(at_state(State.ENDED), now=LOOK)
+    assert not look_is_due(at_state(State.ENDING, look_at=LOOK), now=LOOK)
+    assert 15 * MINUTE == LOOK_AGAIN_AFTER
+
+
+# The sweep and what starts it
+
+
+def test_a_sweep_is_fresh_for_three_minutes_after_its_end() -> None:
+    assert is_fresh(NOW, now=NOW + 3 * MINUTE - SECOND)
+    assert not is_fresh(NOW, now=NOW + 3 * MINUTE)
+    assert not is_fresh(None, now=NOW)
+
+
+def test_who_comes_within_thirty_seconds_of_a_sweep_may_rest_whichever_clock_is_fast() -> None:
+    assert may_rest(NOW, now=NOW + 29 * SECOND)
+    assert may_rest(NOW, now=NOW - 5 * SECOND)
+    assert not may_rest(NOW, now=NOW + 30 * SECOND)
+    assert not may_rest(NOW, now=NOW - HOUR)
+    assert not may_rest(None, now=NOW)
+
+
+@pytest.mark.parametrize(
+    ("next_at", "over"),
+    [
+        (None, True),
+        (NOW - HOUR, True),
+        (NOW, True),
+        (NOW + 10 * SECOND, True),
+        (NOW + 16 * SECOND, False),
+        (NOW + MINUTE + 10 * SECOND, False),
+        (NOW + 2 * MINUTE, False),
+        (NOW + 2 * MINUTE + SECOND, True),
+        (NOW + 365 * DAY, True),
+    ],
+)
+def test_another_tick_is_sent_where_the_last_one_has_come_by_any_clock_or_can_be_none(
+    next_at: datetime | None,
+    over: bool,  # noqa: FBT001 - the table's second column
+) -> None:
+    assert tick_is_over(next_at, now=NOW) is over

@@ -16,6 +16,7 @@ from access.hold import (
     Write,
     answered,
     attempt,
+    is_untouched_since,
     missing,
     only_reads,
     prove,
@@ -257,3 +258,25 @@ def test_after_several_removals_one_may_still_land_and_the_next_has_to_wait() ->
     verdict = proof(removing(removals=2), Presence.NOT_HELD)
     assert isinstance(verdict, Write)
     assert verdict.hold.quiet_until == NOW + MINUTE
+
+
+# The look after the proof
+
+
+@pytest.mark.parametrize("gone_at", [None, END - MINUTE, END])
+def test_nobody_has_had_to_do_with_a_free_hold_whose_last_proof_is_not_after_the_end(gone_at: datetime | None) -> None:
+    assert is_untouched_since(hold(gone_at=gone_at), END)
+
+
+@pytest.mark.parametrize(
+    "row",
+    [
+        held(),
+        removing(),
+        hold(live={"second": END + HOUR}),
+        hold(gone_at=END + SECOND),
+    ],
+    ids=["held", "removing", "claimed", "proven gone for somebody else since"],
+)
+def test_what_others_need_or_have_given_back_since_is_their_business(row: HoldRow) -> None:
+    assert not is_untouched_since(row, END)

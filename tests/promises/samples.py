@@ -4,6 +4,7 @@ from collections.abc import AsyncIterator, Callable, Sequence
 from datetime import datetime, timedelta
 
 from access.adapters.tables import Operation, Row, Tables
+from access.errors import TryAgain
 from access.model import Activation, Door, Source, State, Target
 from tests.fakes.clock import ARBITRARY_MORNING
 
@@ -36,11 +37,12 @@ def asked_for(
 
 
 class WatchedTables:
-    """Tables that note every write, and fail those that ``fault`` has an exception for."""
+    """Tables that note every write, and fail those that ``fault`` has an exception for; ``unread``: a partition."""
 
     def __init__(self, tables: Tables) -> None:
         self._tables = tables
         self.writes: list[tuple[str, Sequence[Operation]]] = []
+        self.unread = ""
         self.fault: Callable[[str, Sequence[Operation]], Exception | None] = lambda _table, _operations: None
 
     async def get(self, table: str, partition: str, key: str) -> Row | None:
@@ -49,6 +51,8 @@ class WatchedTables:
     def query(
         self, table: str, partition: str, *, start: str, end: str, limit: int | None = None
     ) -> AsyncIterator[Row]:
+        if partition == self.unread:
+            raise TryAgain("the tables", after=timedelta(seconds=5), fault=True)
         return self._tables.query(table, partition, start=start, end=end, limit=limit)
 
     async def write(self, table: str, operations: Sequence[Operation]) -> list[str]:

@@ -133,7 +133,7 @@ def evaluate(ask: Ask, facts: Facts, *, now: datetime) -> Allowed | NotAllowed:
 
 def stopped(stop: Stop) -> Unmet:
     """Return what a stop that is in force says to whoever asks: since when, why, and who can lift it."""
-    since = f"since {stop.at:%Y-%m-%d %H:%M} UTC: {stop.reason}"
+    since = f"since {stop.at:%Y-%m-%d %H:%M} UTC: {stop.reason.rstrip('.')}."
     if stop.restoring:
         return Unmet(
             Code.RESTORING,
@@ -248,9 +248,7 @@ def _longer(more: timedelta, settings: RoleSettings, facts: Facts, now: datetime
     extended = facts.extended
     if extended is None or now >= extended.ends_at:
         if not facts.unknown:
-            yield Unmet(
-                Code.NOTHING_TO_EXTEND, "What is to last longer is not active now.", "Ask for the role anew."
-            )
+            yield Unmet(Code.NOTHING_TO_EXTEND, "What is to last longer is not active now.", "Ask for the role anew.")
         return
     held = extended.ends_at - extended.starts_at
     if held + more > settings.maximum_duration:

@@ -68,7 +68,7 @@ async def test_a_new_request_is_refused_and_its_requester_reads_why(tenant: Fake
     assert await outcome(tenant) == (State.REFUSED, ["HG-GRANTING-STOPPED"])
     assert not tenant.is_held()
     (mail,) = tenant.mailer.to(ADA.mail or "")
-    assert "Nothing is given since 2026-03-02 09:00 UTC: Incident 4711" in mail.html
+    assert "Nothing is given since 2026-03-02 09:00 UTC: Incident 4711." in mail.html
     assert "eve, or others who run Hourglass, can lift this." in mail.html
 
 

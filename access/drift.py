@@ -91,13 +91,9 @@ def judge_recorded(activations: Iterable[Activation]) -> Verdict | None:
 
 def needed_by(hold: Hold) -> frozenset[str]:
     """Return the activations that this hold is for: those that need it, or the one whose removal is under way."""
-    match hold.phase:
-        case Phase.FREE:
-            return frozenset()
-        case Phase.HELD:
-            return frozenset(hold.live)
-        case Phase.REMOVING:
-            return frozenset({hold.by} if hold.by else ())
+    if hold.phase is Phase.REMOVING:
+        return frozenset({hold.by} if hold.by else ())
+    return frozenset(hold.live) if hold.phase is Phase.HELD else frozenset()
 
 
 def judge_holder(hold: Hold, *, any_open: bool, read_began: datetime, timing: Timing) -> Verdict:

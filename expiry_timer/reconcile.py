@@ -55,7 +55,7 @@ class Reconciled:
 
 
 def only_looking(ports: Ports) -> Ports:
-    """Return ports whose findings are remembered and not written: what a person looks at is still reported to ops."""
+    """Return ports whose findings are remembered and not written: what a person has seen is still reported to ops."""
     return replace(ports, findings=OnlyLooking(ports.findings))
 
 
@@ -68,11 +68,12 @@ async def reconcile(*, ports: Ports, mode: Mode = Mode.RECORD) -> Reconciled:
     changes = mode is not Mode.LOOK and await ports.controls.prove_only() is None
     records, repairs = changes and mode is Mode.RECORD, changes and mode is Mode.REPAIR
     by_target, done = await _by_target(ports), Reconciled()
+    looking = only_looking(ports) if mode is Mode.REPAIR else ports
     done.targets, done.activations = len(by_target), sum(map(len, by_target.values()))
     doubtful: set[str] = set()
     for target, activations in by_target.items():
         try:
-            compared = await compare_target(target, activations, ports, records=records)
+            compared = await compare_target(target, activations, looking, records=records)
             done.findings += compared.findings
             done.reported += compared.reported
             done.holders += compared.holders
@@ -83,7 +84,7 @@ async def reconcile(*, ports: Ports, mode: Mode = Mode.RECORD) -> Reconciled:
         except Exception:  # one target that breaks us must not keep the others from being looked at
             done.failed[target.id] = "a bug, see the log"
             log.exception("reconcile.broken", extra={"target": target.id})
-    await _look_at_accounts([each for some in by_target.values() for each in some], doubtful, done, ports)
+    await _look_at_accounts([each for some in by_target.values() for each in some], doubtful, done, looking)
     if records:
         await _close_requests(by_target, done, ports)
     if repairs:

@@ -6,12 +6,13 @@ here, with everything that protocol 5 asks of a removal. Whatever else differs i
 
 import logging
 from collections.abc import Sequence
+from contextlib import suppress
 from dataclasses import dataclass
 from datetime import timedelta
 
 from access import ids
-from access.drift import is_overdue, left_behind, needed_by
-from access.errors import TryAgain
+from access.drift import Finding, Kind, is_overdue, left_behind, needed_by
+from access.errors import Conflict, TryAgain
 from access.lifecycle import is_final
 from access.model import Activation, Target
 from access.ports import Ports
@@ -58,9 +59,17 @@ async def _let_go(target: Target, principal: str, ports: Ports) -> Repaired:
     name = left_behind(hold, frozenset(finished))
     if name is None:
         return Repaired(target=target, principal=principal, how="not removed: not provably ours, or still needed")
+    await _remember(target, principal, ports)
     try:
         outcome, _ = await release(finished[name], ports)
     except TryAgain as later:
         return Repaired(target=target, principal=principal, how=f"waits for {later.what}", again_after=later.after)
     log.warning("reconcile.released", extra={"activation_id": name, "target": target.id, "principal": principal})
     return Repaired(target=target, principal=principal, how=outcome.value)
+
+
+async def _remember(target: Target, principal: str, ports: Ports) -> None:
+    """Leave a finding before the removal begins: cut off, it shows in no list of holders, and would be found nowhere."""
+    finding = Finding(kind=Kind.OVERDUE, target=target, principal=principal, first_seen=ports.clock.now())
+    with suppress(Conflict):  # it is found already
+        await ports.findings.write(finding)

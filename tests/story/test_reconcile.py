@@ -1,20 +1,17 @@
 """Directory and record, compared both ways: what was done by hand is reported once, never put back and never taken."""
 
+import asyncio
 import logging
 from dataclasses import replace
 from datetime import timedelta
 
 import pytest
 
-from access.adapters import keys
 from access.errors import TryAgain
-from access.hold import Before, Phase
-from access.ids import digest
-from access.model import Account, Activation, Eligibility, Source, State, Stop, Target
-from access.model import Scope
+from access.model import Activation, Eligibility, Scope, Source, State, Stop, Target
 from expiry_timer.reconcile import Mode, Reconciled, only_looking, reconcile
-from tests.fakes.tenant import ADA, ADA_ADMIN, BO, CY, DEE, ELIGIBLE, GROUP, OWNER, ROLE, TIMING, FakeTenant
-from tests.story.acts import pending, press
+from tests.fakes.tenant import ADA, ADA_ADMIN, BO, CY, DEE, GROUP, OWNER, ROLE, TIMING, FakeTenant
+from tests.story.acts import pending
 
 MINUTE = timedelta(minutes=1)
 HOUR = timedelta(hours=1)
@@ -179,8 +176,6 @@ class TestRemovedByHand:
 
 async def at_once(tenant: FakeTenant) -> None:
     """Two looks that take turns at every call of the tables."""
-    import asyncio
-
     await asyncio.gather(reconcile(ports=tenant.ports), reconcile(ports=tenant.ports))
     await tenant.run()
 
@@ -312,7 +307,7 @@ class TestGone:
         (closed,) = [each for each in found if each.state is State.CANCELED]
         assert done.closed == [closed.id]
         assert (closed.cause, [demand.code for demand in closed.unmet]) == ("withdrawn", ["HG-ROLE-TARGET-GONE"])
-        assert tenant.subjects(ADA)[-1] == "Hourglass: Backup Operators was closed"
+        assert tenant.subjects(ADA)[-1] == "Hourglass: Your request for Backup Operators was closed"
 
     async def test_a_request_for_an_account_that_is_gone_closes_after_a_second_look(
         self, tenant: FakeTenant, ops: Ops
@@ -330,6 +325,7 @@ class TestGone:
         assert (closed.state, [demand.code for demand in closed.unmet]) == (State.CANCELED, ["HG-PRINCIPAL-UNKNOWN"])
         assert ops.heard == [("directory.gone", ADA_ADMIN.id)]
         assert "was closed" in tenant.subjects(ADA)[-1]
+        assert tenant.subjects(BO)[-1] == "Hourglass: Closed: Ada, Backup Operators"
         assert rows_of_drift(tenant) == []
 
     async def test_an_account_that_is_there_again_keeps_its_request(self, tenant: FakeTenant, ops: Ops) -> None:

@@ -6,7 +6,8 @@ from dataclasses import dataclass, field
 
 from access.adapters.tables import Delete, Insert, Operation, Put, Replace, Row
 
-SWEEP = "sweep"
+SWEEP, TICKS = "sweep", "ticks"
+"""What sweeps: the timer, and the queue of the ticks."""
 
 
 @dataclass(frozen=True, slots=True)

@@ -5,7 +5,7 @@ from collections import Counter
 from dataclasses import dataclass
 from datetime import timedelta
 
-from bench.calls import SWEEP, Delivery, begin
+from bench.calls import SWEEP, TICKS, Delivery, begin
 from bench.hosts import Hosts
 from bench.virtual_time import run
 from tests.fakes.tenant import BO
@@ -13,6 +13,11 @@ from tests.story.acts import press
 
 PRESS = "card press"
 LASTS = timedelta(minutes=30)
+LAST_LOOK = 26
+"""Hours until the last row is gone: a look after the proof, and the lapse that never came."""
+
+IDLE = timedelta(minutes=5, seconds=10)
+SWEEPS = frozenset({SWEEP, TICKS})
 
 
 @dataclass(frozen=True, slots=True)
@@ -32,7 +37,7 @@ class Life:
     @property
     def receives(self) -> int:
         """How many messages were taken from queues, each received and completed."""
-        return sum(delivery.queue not in {SWEEP, PRESS} for delivery in self.deliveries)
+        return sum(delivery.queue != PRESS for delivery in self.deliveries)
 
     def total(self, to: str) -> int:
         """Return how many calls went to the tables, the bus or the directory."""
@@ -49,9 +54,11 @@ async def _live(name: str, *, approval: bool) -> Life:
     async with Hosts(keep=True) as hosts:
         tenant = hosts.tenants[0]
         await tenant.open(**({} if approval else {"approval": None}))
-        await hosts.sweep()
-        empty = _count(hosts.deliveries.pop())
-        await asyncio.sleep(10)
+        await asyncio.sleep(IDLE.total_seconds())
+        empty: Counter[tuple[str, str]] = Counter()
+        for delivery in hosts.deliveries:
+            empty |= _count(delivery)
+        hosts.deliveries.clear()
         tenant.ask(duration="PT30M")
         if approval:
             await asyncio.sleep(65)
@@ -61,13 +68,15 @@ async def _live(name: str, *, approval: bool) -> Life:
             begin(None)
             hosts.deliveries.append(pressed)
         await asyncio.sleep(LASTS.total_seconds())
-        while hosts.tables.rows_of("due"):  # the last ones: the look after the proof, and the lapse that never came
+        for _ in range(LAST_LOOK):
+            if not hosts.tables.rows_of("due"):
+                break
             await asyncio.sleep(3600)
     sweeps: Counter[tuple[str, str]] = Counter()
     for delivery in hosts.deliveries:
-        if delivery.queue == SWEEP:
+        if delivery.queue in SWEEPS:
             sweeps += _count(delivery) - empty
-    handled = tuple(delivery for delivery in hosts.deliveries if delivery.queue != SWEEP)
+    handled = tuple(delivery for delivery in hosts.deliveries if delivery.queue not in SWEEPS)
     return Life(name, handled, sweeps)
 
 

@@ -38,6 +38,7 @@ class CountedTables(FakeTables):
         return [row for (name, _), rows in self.rows.items() if name == table for row in rows.values()]
 
     async def get(self, table: str, partition: str, key: str) -> Row | None:
+        """Count, and read."""
         row = await super().get(table, partition, key)
         found = (row,) if row is not None else ()
         note(lambda: Call("tables", read("get", table, key), table, partition, key, found=found))
@@ -46,18 +47,20 @@ class CountedTables(FakeTables):
     async def query(
         self, table: str, partition: str, *, start: str, end: str, limit: int | None = None
     ) -> AsyncIterator[Row]:
+        """Count, and read."""
         found = [row async for row in super().query(table, partition, start=start, end=end, limit=limit)]
         note(lambda: Call("tables", read("query", table, start), table, partition, start, end, found=tuple(found)))
         for row in found:
             yield row
 
     async def write(self, table: str, operations: Sequence[Operation]) -> list[str]:
+        """Count, write, and tell of it."""
         note(lambda: Call("tables", written(table, operations), table, operations=tuple(operations)))
         etags = await super().write(table, operations)
         self.wrote(operations)
         return etags
 
-    async def _called(self, what: str, table: str) -> None:
+    async def _called(self, what: str, table: str) -> None:  # noqa: ARG002 - the fake's signature
         self.count[what] += 1
         await asyncio.sleep(0)
 

@@ -22,8 +22,8 @@ log = logging.getLogger(__name__)
 PATIENCE = timedelta(seconds=60)
 """How long a worker waits in place; shorter than what a function may take, longer than most waits."""
 
-ROUNDS = 6
-"""How often the row is read again when other hosts write it."""
+ROUNDS = 12
+"""How often the row is read again when other hosts write it; each time more is asked for, so that it is asked for less often."""
 
 WITHOUT_ROW = timedelta(seconds=1)
 """How long a removal waits where the row can't be had, before it goes on without a slot."""
@@ -135,6 +135,7 @@ class TablePace:
                         with suppress(Conflict, TryAgain):  # the next one who is turned away says it
                             await self._write(row, window)
                     return until
+            size = pace.block_size(size, lasted=timedelta())
         raise Conflict("the row of the pace")
 
     async def _known_row(self) -> Row:

@@ -15,9 +15,10 @@ from access.adapters.directory import GraphDirectory, member_path
 from access.adapters.graph import Graph
 from access.adapters.log import correlated
 from access.adapters.mail import GraphMailer
-from access.errors import AlreadyAssigned, DirectoryRefused, NotAssigned, TryAgain
+from access.errors import AlreadyAssigned, DirectoryRefused, NotAssigned, Throttled, TryAgain
 from access.hold import Presence
 from access.model import Source, Target
+from access.pace import HELD_AT_MOST
 from access.ports import Mail
 from local.directory.testing import AdminClient, RunningDirectory
 from tests.fakes.clock import FakeClock
@@ -152,6 +153,32 @@ class TestWhatErrorsBecome:
         assert later.value.fault
         assert len(directory.admin.calls()) == 1
 
+    @pytest.mark.parametrize("status", [429, 503])
+    @pytest.mark.parametrize("act", ACTS)
+    async def test_a_demand_to_wait_is_told_from_other_faults(
+        self, connected: Connected, act: str, status: int
+    ) -> None:
+        connected.admin.faults({"status": status, "retryAfter": 7}, {"status": status})
+
+        with pytest.raises(Throttled) as demand:
+            await connected.acts()[act]()
+        with pytest.raises(TryAgain) as fault:
+            await connected.acts()[act]()
+
+        assert demand.value.after == timedelta(seconds=7)
+        assert not isinstance(fault.value, Throttled)
+
+    @pytest.mark.parametrize("stated", ["86400", "9" * 40, "9" * 5000, "Fri, 31 Dec 9999 23:59:59 GMT"], ids=len)
+    async def test_a_demand_to_wait_for_days_or_for_ever_is_cut_to_minutes(self, stated: str) -> None:
+        demand = await _removal_told_to_wait(stated)
+
+        assert isinstance(demand, Throttled)
+        assert demand.after == HELD_AT_MOST
+
+    @pytest.mark.parametrize("stated", ["", "soon", "-5", "1.5", "Fri, 31 Dec 9999 23:59:59 -0000"])
+    async def test_a_demand_that_can_not_be_read_is_a_fault_like_others(self, stated: str) -> None:
+        assert not isinstance(await _removal_told_to_wait(stated), Throttled)
+
     async def test_a_gift_whose_answer_was_lost_has_landed_and_the_next_says_so(self, connected: Connected) -> None:
         connected.admin.faults({"kind": "lost-answer"})
         with pytest.raises(TryAgain):
@@ -281,3 +308,12 @@ class TestWhatIsAsked:
 async def _account_at(url: str) -> object:
     async with graph_at(url, Credential("a token")) as graph:
         return await GraphDirectory(graph).account(ADA_ADMIN)
+
+
+async def _removal_told_to_wait(stated: str) -> TryAgain:
+    """Return what becomes of a removal that is answered with 429 and this Retry-After."""
+    clock, answer = FakeClock(), Answer(429, {"error": {}}, {"Retry-After": stated})
+    async with ScriptedServer(answer) as server, graph_at(server.url, Credential("a token"), clock=clock) as graph:
+        with pytest.raises(TryAgain) as demand:
+            await GraphDirectory(graph).remove(ADA_ADMIN, GROUP, deadline=clock.monotonic() + 10)
+    return demand.value

@@ -8,6 +8,7 @@
 | POST `api/cards/decide`        | `cards_decide`        | `approval_queue/answer_card.py`             | web    |
 | GET `about`                    | `about`               | (a page without data)                       | web    |
 | every minute                   | `sweep_timer`         | `expiry_timer/sweep.py`                     | worker |
+| every hour                     | `reconcile_timer`     | `expiry_timer/reconcile.py`                 | worker |
 | queue `ticks`                  | `ticks`               | `expiry_timer/sweep.py`                     | worker |
 | queue `expirations`            | `expirations`         | `expiry_timer/end_due.py`                   | worker |
 | POST `api/sweep`               | `call_for_sweep`      | `expiry_timer/tick.py`                      | web    |

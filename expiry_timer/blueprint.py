@@ -1,4 +1,7 @@
-"""Every minute, queue `ticks` -> `sweep`; queue `expirations` -> `end_due`; POST `api/sweep` -> a tick; GET `api/health/*`."""
+"""Every minute, queue `ticks` -> `sweep`; queue `expirations` -> `end_due`; every hour -> `reconcile`.
+
+POST `api/sweep` -> a tick; GET `api/health/*`.
+"""
 
 import asyncio
 import json
@@ -27,6 +30,15 @@ async def sweep_timer(timer: func.TimerRequest) -> None:
     if timer.past_due:
         log.warning("sweep.past_due")
     await sweep(Starter.TIMER, ports=wiring.ports())
+
+
+@worker.function_name("reconcile_timer")
+@worker.timer_trigger(arg_name="timer", schedule="0 17 * * * *", run_on_startup=False, use_monitor=True)
+async def reconcile_timer(timer: func.TimerRequest) -> None:  # noqa: ARG001 - the binding's name
+    """Compare the directory with the record, both ways, and report what differs."""
+    from expiry_timer.reconcile import reconcile
+
+    await reconcile(ports=wiring.ports())
 
 
 @worker.function_name("ticks")

@@ -18,9 +18,11 @@ WORKER = {
     "provisioning": "queue provisioning",
     "approvals": "queue approvals",
     "sweep_timer": "0 * * * * *",
+    "reconcile_timer": "0 17 * * * *",
     "expirations": "queue expirations",
     "notifications": "queue notifications",
 }
+SCHEDULES = {"every minute": "0 * * * * *", "every hour": "0 17 * * * *"}
 FUNCTIONS = {"all": WEB | WORKER, "web": WEB, "worker": WORKER}
 
 INDEX = """
@@ -119,7 +121,7 @@ class TestTheTriggerTable:
         assert {row[1]: row[3] for row in table()} == parts
 
     def test_it_says_what_starts_each(self) -> None:
-        said = {row[1]: row[0].replace("every minute", "0 * * * * *") for row in table()}
+        said = {row[1]: SCHEDULES.get(row[0], row[0]) for row in table()}
 
         assert said == FUNCTIONS["all"]
 

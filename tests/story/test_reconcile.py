@@ -10,7 +10,7 @@ import pytest
 from access.errors import TryAgain
 from access.model import Activation, Eligibility, Scope, Source, State, Stop, Target
 from expiry_timer.reconcile import Mode, Reconciled, only_looking, reconcile
-from tests.fakes.tenant import ADA, ADA_ADMIN, BO, CY, DEE, GROUP, OWNER, ROLE, TIMING, FakeTenant
+from tests.fakes.tenant import ADA, ADA_ADMIN, BO, CY, DEE, ELIGIBLE, GROUP, OWNER, ROLE, TIMING, FakeTenant
 from tests.story.acts import pending
 
 MINUTE = timedelta(minutes=1)
@@ -52,10 +52,10 @@ async def look_twice(tenant: FakeTenant) -> Reconciled:
     return await look(tenant)
 
 
-async def active(tenant: FakeTenant, **fields: object) -> Activation:
+async def active(tenant: FakeTenant) -> Activation:
     """Ada's admin account holds the role for four hours, and long enough for reads to show it."""
     await tenant.open(approval=None)
-    tenant.ask(**{"duration": "PT4H", **fields})
+    tenant.ask(duration="PT4H")
     await tenant.run()
     tenant.clock.advance(5 * MINUTE)
     return await tenant.activation()
@@ -409,14 +409,19 @@ class TestWhatFails:
 
         assert (done.failed, ops.heard) == ({GROUP: "the directory (503)"}, [("drift.unexplained", CY.id)])
 
-    async def test_nor_does_one_that_is_gone_beside_one_that_fails_for_ever(self, tenant: FakeTenant, ops: Ops) -> None:
+    async def test_nor_do_one_that_fails_for_ever_and_one_that_is_gone(self, tenant: FakeTenant, ops: Ops) -> None:
         await self.two_targets(tenant)
+        first = replace(tenant.role, key="a-first", target=Target(Source.GROUP_MEMBER, ELIGIBLE), version=0)
+        await tenant.register.put_role(first, OWNER)
         tenant.directory.remove_group(GROUP)
-        for _ in range(3):
-            tenant.directory.faults["holders"] = []
-            done = await look(tenant)
-            await tenant.run_for(HOUR)
+        tenant.directory.faults["holders"] = [fault()]
+        before = await look(tenant)
+        await tenant.run_for(HOUR)
+        tenant.directory.faults["holders"] = [fault()]
 
+        done = await look(tenant)
+
+        assert (before.failed, done.failed) == ({ELIGIBLE: "the directory (503)"}, {ELIGIBLE: "the directory (503)"})
         assert kinds(done) == ["gone", "unexplained"]
         assert ops.heard == [("drift.unexplained", CY.id), ("directory.gone", GROUP)]
 

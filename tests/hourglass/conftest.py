@@ -61,7 +61,10 @@ class FakeDirectory:
 
 
 class FakeOutside:
-    """Implements ``Outside`` in memory. ``sent`` is what was put on queues; ``meanwhile`` is what happens in a pause."""
+    """Implements ``Outside`` in memory. ``sent`` is what was put on queues.
+
+    ``meanwhile`` is what happens in pauses, one after the other; ``works`` what happens in each of them.
+    """
 
     def __init__(self, tenant: FakeTenant) -> None:
         self.rows = tenant.tables
@@ -72,6 +75,7 @@ class FakeOutside:
         self.people = FakeDirectory()
         self.sent: list[tuple[str, bytes, str]] = []
         self.meanwhile: list[Callable[[], Awaitable[Any]]] = []
+        self.works: Callable[[], Awaitable[Any]] | None = None
         self._clock = tenant.clock
 
     @property
@@ -112,6 +116,8 @@ class FakeOutside:
         self._clock.advance(timedelta(seconds=seconds))
         if self.meanwhile:
             await self.meanwhile.pop(0)()
+        if self.works is not None:
+            await self.works()
 
 
 @pytest.fixture

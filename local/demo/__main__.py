@@ -13,6 +13,7 @@ from pathlib import Path
 
 from rich.console import Console
 
+from local.demo.early_ends import EarlyEnds
 from local.demo.story import Story
 from local.demo.timeline import Timeline
 from local.demo.world import World
@@ -80,18 +81,23 @@ async def _play(options: argparse.Namespace, console: Console, state: Path) -> i
             directory=f"http://127.0.0.1:{ports.directory}",
             mailbox=f"http://127.0.0.1:{ports.mailbox}",
         ) as world:
-            true = await _tell(Story(world, timeline, sample_ids(), run=f"flow-{int(time.time())}"), timeline)
+            run = f"flow-{int(time.time())}"
+            story = Story(world, timeline, sample_ids(), run)
+            true = await _tell(story, EarlyEnds(world, timeline, sample_ids(), run), timeline)
         if options.keep:
             await _keep(console, tenant)
     return 0 if true else 1
 
 
-async def _tell(story: Story, timeline: Timeline) -> bool:
+async def _tell(story: Story, early: EarlyEnds, timeline: Timeline) -> bool:
     first = await story.main_job()
     await story.law_six()
     await story.refusal()
     await story.duplicate(first)
     await story.broken()
+    await early.given_back()
+    await early.kill_switch()
+    await early.behind_our_back()
     await story.everything_final(first)
     return timeline.summary({**story.figures, "All of it": f"{time.monotonic() - timeline.began:.0f} s"})
 
@@ -117,7 +123,12 @@ def sample_ids() -> dict[str, str]:
     seed = json.loads(DEFAULT_SEED.read_text(encoding="utf-8"))
     users = {user["userPrincipalName"].partition("@")[0]: user["id"].lower() for user in seed["users"]}
     groups = {group["displayName"]: group["id"].lower() for group in seed["groups"]}
-    return {**users, "target": groups["Backup Operators"], "approvers": groups["Backup approvers"]}
+    return {
+        **users,
+        "target": groups["Backup Operators"],
+        "approvers": groups["Backup approvers"],
+        "helpdesk": groups["Helpdesk Tier 2"],
+    }
 
 
 async def _keep(console: Console, tenant: Tenant) -> None:

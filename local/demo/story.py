@@ -4,14 +4,12 @@ import itertools
 import json
 from datetime import datetime
 from http import HTTPStatus
-from typing import Any
 
 from access.lifecycle import is_final
 from access.model import State
-from local.demo.timeline import Timeline
-from local.demo.world import World
+from local.demo.teller import ADA, BO, CY, HELD_FOR, Teller, request_body
 
-ADA, BO, CY, LAB = "ada@contoso.example", "bo@contoso.example", "cy@contoso.example", "lab@contoso.example"
+LAB = "lab@contoso.example"
 CONTRACTOR = "ada.ext@contoso.example"
 LAB_ID = "00000000-0000-4000-a000-000000000109"
 _EXCHANGE = {
@@ -19,47 +17,10 @@ _EXCHANGE = {
     "capabilityStatus": "Enabled",
     "servicePlanId": "efb87545-963c-4e0d-99df-69c6916d9eb0",
 }
-HELD_FOR = "PT20S"
 
 
-def request_body(run: str, name: str, **fields: object) -> bytes:
-    """Return what the flow sends: Ada's day account asks for her admin account, for a while."""
-    body = {
-        "version": 1,
-        "action": "activate",
-        "requestId": f"{run}-{name}",
-        "flow": "Request privileged access",
-        "requester": ADA,
-        "principal": "ada.admin@contoso.example",
-        "role": "backup-operators",
-        "duration": HELD_FOR,
-        "justification": "Restore the finance share: INC0012345",
-        **fields,
-    }
-    return json.dumps(body).encode()
-
-
-class Story:
-    """Plays the main job. ``ids`` are the object ids of the sample tenant, by name."""
-
-    def __init__(self, world: World, timeline: Timeline, ids: dict[str, str], run: str) -> None:
-        self._world = world
-        self._timeline = timeline
-        self._ids = ids
-        self._run = run
-        self.figures: dict[str, str] = {}
-
-    async def _send(self, name: str, body: bytes) -> str:
-        await self._world.send(body, message_id=f"{self._run}-{name}", correlation_id=f"{self._run}-{name}")
-        return self._world.id_of(body)
-
-    async def _is(self, activation: str, state: State) -> bool:
-        found = await self._world.activation(activation)
-        return found is not None and found.state is state
-
-    async def _mail(self, address: str, words: str, *, about: str) -> dict[str, Any] | None:
-        mails = await self._world.mails(address)
-        return next((mail for mail in mails if words in mail["subject"] and about in mail["html"]), None)
+class Story(Teller):
+    """Plays the main job."""
 
     async def main_job(self) -> str:
         """Ask, decide, give, end, prove."""
@@ -103,9 +64,6 @@ class Story:
         await step("Ada is told that it has ended", lambda: self._told(ADA, "has ended", activation), within=15)
         await self._audit(activation)
         return activation
-
-    async def _told(self, address: str, words: str, activation: str) -> bool:
-        return await self._mail(address, words, about=activation) is not None
 
     async def _audit(self, activation: str) -> None:
         self._timeline.chapter("The audit of it all")

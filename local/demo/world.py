@@ -23,6 +23,7 @@ class World:
     """One tenant, seen from outside the app; only its tables are read through the app's own adapters."""
 
     def __init__(self, settings: Mapping[str, str], *, directory: str, mailbox: str) -> None:
+        self.environment = settings
         self.settings: Settings = read(settings)
         self._connection = settings["ServiceBus"]
         self._http = httpx.AsyncClient(timeout=20, trust_env=False)

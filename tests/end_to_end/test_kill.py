@@ -11,7 +11,7 @@ import pytest
 
 from access.model import State
 from local.demo.__main__ import TIMING, apply_roles, sample_ids
-from local.demo.story import BO, request_body
+from local.demo.teller import BO, request_body
 from local.demo.world import World
 from local.tenant.ports import Ports
 from local.tenant.tenant import Tenant

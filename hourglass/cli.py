@@ -19,6 +19,7 @@ from hourglass.listing import list_held
 from hourglass.outside import Tenant
 from hourglass.printing import error_console
 from hourglass.quarantine import app as quarantine
+from hourglass.reconcile import reconcile_held
 from hourglass.request import request
 from hourglass.revoke import revoke_held
 from hourglass.saying import shown
@@ -105,6 +106,7 @@ app.add_typer(stop, name="stop")
 app.add_typer(start, name="start")
 app.command("stops")(list_stops)
 app.command("revoke")(revoke_held)
+app.command("reconcile")(reconcile_held)
 app.add_typer(quarantine, name="quarantine")
 
 

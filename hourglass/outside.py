@@ -18,7 +18,7 @@ from access.adapters.clock import SystemClock
 from access.adapters.settings import Settings, read
 from access.adapters.tables import Tables
 from access.model import Timing
-from access.ports import Bus, Store
+from access.ports import Bus, Ports, Store
 from hourglass.impatient_bus import ImpatientBus
 from hourglass.roles_file.names import Names
 from hourglass.saying import shown
@@ -72,6 +72,10 @@ class Outside(Protocol):
 
     def directory(self) -> AbstractAsyncContextManager[Names]:
         """Open the directory."""
+        ...
+
+    def ports(self) -> AbstractAsyncContextManager[Ports]:
+        """Open everything, as the app has it."""
         ...
 
     def send(self, queue: str, body: bytes, *, message_id: str) -> None:
@@ -180,6 +184,23 @@ class Tenant:
             async with build_credential(settings) as credential:
                 graph = Graph(settings.graph, credential, self._clock, call_limit=settings.timing.call_limit)
                 yield GraphDirectory(graph)
+
+    @asynccontextmanager
+    async def ports(self) -> AsyncIterator[Ports]:
+        """Open everything, as the app has it."""
+        settings = self._settings
+        from access.adapters import build  # noqa: PLC0415 - the SDKs are slow to import
+
+        async with self.tables() as tables:
+            with _translated("the tenant"):
+                async with (
+                    build.build_credential(settings) as credential,
+                    build.build_service_bus(settings, credential) as queues,
+                    build.build_container(settings, credential) as container,
+                ):
+                    yield build.assemble(
+                        settings, credential=credential, tables=tables, queues=queues, container=container
+                    )
 
     def send(self, queue: str, body: bytes, *, message_id: str) -> None:
         """Put exactly these bytes on a queue, as a flow's "Send message" action does."""

@@ -29,6 +29,7 @@ from access.adapters.pulse import TablePulse
 from access.adapters.quarantine import CONTAINER, TableQuarantine
 from access.adapters.register import TableRegister
 from access.adapters.settings import Settings
+from access.adapters.tables import Tables
 from access.ports import Ports
 
 _RETRIES: Mapping[str, Any] = {"retry_total": 3, "retry_backoff_factor": 0.2}
@@ -37,10 +38,27 @@ _RETRIES: Mapping[str, Any] = {"retry_total": 3, "retry_backoff_factor": 0.2}
 
 def build(settings: Settings) -> Ports:
     """Return adapters for these settings."""
-    clock = SystemClock()
     credential = build_credential(settings)
-    tables = build_tables(settings, credential)
-    bus = ServiceBus(build_service_bus(settings, credential))
+    return assemble(
+        settings,
+        credential=credential,
+        tables=build_tables(settings, credential),
+        queues=build_service_bus(settings, credential),
+        container=build_container(settings, credential),
+    )
+
+
+def assemble(
+    settings: Settings,
+    *,
+    credential: AsyncTokenCredential,
+    tables: Tables,
+    queues: ServiceBusClient,
+    container: ContainerClient,
+) -> Ports:
+    """Return adapters on clients that are open, and that their opener closes."""
+    clock = SystemClock()
+    bus = ServiceBus(queues)
     graph = Graph(settings.graph, credential, clock, call_limit=settings.timing.call_limit)
     controls = TableControls(tables)
     directory = GuardedDirectory(GraphDirectory(graph), controls)
@@ -53,7 +71,7 @@ def build(settings: Settings) -> Ports:
         register=register,
         controls=controls,
         findings=TableFindings(tables),
-        quarantine=TableQuarantine(tables, AzureBlobs(build_container(settings, credential))),
+        quarantine=TableQuarantine(tables, AzureBlobs(container)),
         directory=directory,
         pace=TablePace(tables, clock, settings.quota),
         people=people,

@@ -14,7 +14,7 @@ from access.adapters.blobs import Blobs
 from access.adapters.tables import Tables
 from access.errors import TryAgain
 from access.model import Account
-from access.ports import Bus, Store
+from access.ports import Bus, Ports, Store
 from hourglass.cli import app
 from hourglass.roles_file.names import Names
 from tests.fakes.clock import ARBITRARY_MORNING
@@ -77,6 +77,7 @@ class FakeOutside:
         self.meanwhile: list[Callable[[], Awaitable[Any]]] = []
         self.works: Callable[[], Awaitable[Any]] | None = None
         self._clock = tenant.clock
+        self._ports = tenant.ports
 
     @property
     def tenant(self) -> str:
@@ -104,6 +105,10 @@ class FakeOutside:
     @asynccontextmanager
     async def directory(self) -> AsyncIterator[Names]:
         yield self.people
+
+    @asynccontextmanager
+    async def ports(self) -> AsyncIterator[Ports]:
+        yield self._ports
 
     def send(self, queue: str, body: bytes, *, message_id: str) -> None:
         self.sent.append((queue, body, message_id))

@@ -3,8 +3,10 @@
 Each step is one conditional write, so that a crash between any two leaves a row that the next delivery goes on from.
 """
 
+from dataclasses import replace
+
 from access import hold as holding
-from access.errors import Conflict, NotAssigned, TryAgain
+from access.errors import Conflict, NotAssigned, Restoring, TryAgain
 from access.expiry import retry_after
 from access.hold import Hold, Outcome, Presence, Ready, Wait, Write
 from access.lifecycle import is_final
@@ -54,7 +56,7 @@ async def _finished(hold: Hold, activation: str, ports: Ports) -> frozenset[str]
 async def _remove(hold: Hold, ports: Ports) -> tuple[Outcome, dict[str, object]]:
     """Remove, unless that was answered just now, and read back until it is proven."""
     now = ports.clock.now()
-    removed_now = False
+    removed_now: bool | None = False
     if not holding.only_reads(hold, now=now, timing=ports.timing):
         hold, removed_now = await _ask_removal(hold, ports)
     began = ports.clock.now()
@@ -76,11 +78,15 @@ async def _remove(hold: Hold, ports: Ports) -> tuple[Outcome, dict[str, object]]
             noted = holding.answered(still_held, at=began) if removed_now else still_held
             if noted != hold:
                 await ports.store.write_hold(noted)
+            if removed_now is None:
+                raise Restoring
             raise TryAgain("the directory to show the removal", after=retry_after(hold.removals))
 
 
-async def _ask_removal(hold: Hold, ports: Ports) -> tuple[Hold, bool]:
+async def _ask_removal(hold: Hold, ports: Ports) -> tuple[Hold, bool | None]:
     """Ask the directory to remove, once; whether it said yes. That nothing is there is an answer, and no proof.
+
+    None: it was not asked, since a restored ledger changes nothing; what is gone anyway can still be proven.
 
     The slot is taken before the clock of the call starts: one may wait for it.
     """
@@ -91,6 +97,8 @@ async def _ask_removal(hold: Hold, ports: Ports) -> tuple[Hold, bool]:
         await ports.directory.remove(hold.principal, hold.target, deadline=deadline)
     except NotAssigned:
         return tried, False
+    except Restoring:
+        return await ports.store.write_hold(replace(hold, etag=tried.etag)), None
     except TryAgain as fault:
         await ports.pace.heed(fault)
         raise TryAgain(fault.what, after=max(fault.after, retry_after(tried.removals)), fault=True) from fault

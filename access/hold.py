@@ -46,7 +46,7 @@ class Hold:
 
     ``asked`` counts our calls to assign, ``until`` is when the last of them can have landed at the latest;
     ``quiet_until`` is the same for removals. ``removed_at``: the directory said yes to our removal. ``missing_at``: the
-    first read that said the principal or target is gone. ``gone_at``: the last proof.
+    first read that said the principal or target is gone. ``gone_at``: the last proof. ``carried``: as on an activation.
     """
 
     principal: str
@@ -66,6 +66,7 @@ class Hold:
     missing_at: datetime | None = None
     gone_at: datetime | None = None
     freed_at: datetime | None = None
+    carried: Mapping[str, str | int | bool] = field(default_factory=dict)
     etag: str = ""
 
 

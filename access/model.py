@@ -205,6 +205,8 @@ class Activation:
     ``action`` is what the request asked for; ``extends`` names the activation that this one prolongs. ``ended_by`` and
     ``end_reason`` say who ended it before its time, and why. ``ending_since``: when its removal became due; ``alerts``
     counts how often it was reported as overdue. ``look_at``: when to look once more after the proof.
+
+    ``carried``: columns of the row that a newer version added; written back as they are.
     """
 
     id: str
@@ -253,6 +255,7 @@ class Activation:
     alarm: str | None = None
     alarm_at: datetime | None = None
     leased_until: datetime | None = None
+    carried: Mapping[str, str | int | bool] = field(default_factory=dict)
     etag: str = ""
 
 

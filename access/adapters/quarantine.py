@@ -74,6 +74,7 @@ class SetAside:
     verdict_by: str = ""
     verdict_through: str = ""
     reason: str = ""
+    carried: Mapping[str, str | int | bool] = field(default_factory=dict)
     etag: str = ""
 
 

@@ -3,6 +3,10 @@
 A row holds each field under its own name: texts, ints and bools as they are; instants as ISO 8601 in UTC; durations in
 seconds; tuples, mappings and nested values as JSON text. ``None`` and defaults are left out, and read back as defaults,
 so rows that an older version wrote are read by a newer one.
+
+The other way round, while a deploy is under way (docs/decisions/0017): columns that a newer version added are carried
+along by kinds that are rewritten, in their field ``carried``; a row that an older version must not touch says so by the
+number of its schema, and is waited for.
 """
 
 import json
@@ -15,18 +19,30 @@ from functools import cache
 from typing import Any, Union, get_args, get_origin, get_type_hints
 
 from access.adapters.tables import Value
+from access.errors import TryAgain
+from access.model import Activation
 
 SCHEMA = "schema"
-SCHEMA_VERSION = 1
+SCHEMA_VERSIONS: Mapping[type, int] = {Activation: 2}
+"""The number of each kind of row, 1 where none is here. It grows when an older version must not touch what a newer wrote:
+a field that changes what is to be done, a new member of an enum, a new field of a nested value. A field that may be passed
+over leaves it as it is. Activation 2: ``extends``; without it the request for more time would be one for a second role.
+"""
+
+CARRIED = "carried"
+_NEWER_AFTER = timedelta(minutes=1)
+
+_AS_IS = frozenset({str, int, bool})
+"""Most values: they are what they are, and a subclass such as an enum isn't."""
 
 
 def to_row(value: Any, *, leave_out: frozenset[str] = frozenset()) -> dict[str, Value]:
     """Return the properties of a row for a dataclass instance; fields in ``leave_out`` are keys or etags."""
-    row: dict[str, Value] = {SCHEMA: SCHEMA_VERSION}
+    row: dict[str, Value] = {**getattr(value, CARRIED, {}), SCHEMA: version_of(type(value))}
     for field in fields(value):
         content = getattr(value, field.name)
         default = field.default_factory() if field.default_factory is not MISSING else field.default
-        if field.name in leave_out or content is None or content == default:
+        if field.name in leave_out or field.name == CARRIED or content is None or content == default:
             continue
         plain = _plain(content)
         row[field.name] = plain if isinstance(plain, str | int) else json.dumps(plain, separators=(",", ":"))
@@ -34,12 +50,27 @@ def to_row(value: Any, *, leave_out: frozenset[str] = frozenset()) -> dict[str, 
 
 
 def from_row[T](kind: type[T], row: Mapping[str, Value], **more: Any) -> T:
-    """Return the dataclass instance that ``to_row`` took apart, with ``more`` for what was left out."""
-    values = dict(more)
-    for name, read in _fields_of(kind).items():  # type: ignore[arg-type] # a class is hashable
+    """Return the dataclass instance that ``to_row`` took apart, with ``more`` for what was left out.
+
+    Raises:
+        TryAgain: a newer version wrote the row, in a way that this one must not touch; a newer worker will.
+    """
+    stated = row.get(SCHEMA, 1)
+    if int(stated) > version_of(kind):
+        what = f"a newer version of Hourglass, which wrote this row of {kind.__name__} as schema {stated}"
+        raise TryAgain(what, after=_NEWER_AFTER, fault=True)
+    values, known = dict(more), _fields_of(kind)  # type: ignore[arg-type] # a class is hashable
+    for name, read in known.items():
         if name in row and name not in more:
             values[name] = read(row[name])
+    if CARRIED in known and (unknown := row.keys() - known.keys() - {SCHEMA}):
+        values[CARRIED] = {name: row[name] for name in sorted(unknown)}
     return kind(**values)
+
+
+def version_of(kind: type) -> int:
+    """Return the number that this version writes into rows of a kind, and the highest that it reads."""
+    return SCHEMA_VERSIONS.get(kind, 1)
 
 
 @cache
@@ -65,6 +96,8 @@ def _from_text(hint: Any) -> Callable[[Any], Any]:
 
 
 def _plain(value: Any) -> Any:
+    if type(value) in _AS_IS:
+        return value
     match value:
         case Enum():
             return value.value

@@ -56,12 +56,12 @@ class Hosts:
         self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
     ) -> None:
         """Stop; a host that failed says so here."""
-        failed = [task.exception() for task in self._running if task.done() and not task.cancelled()]
+        failed = [fault for task in self._running if task.done() and (fault := task.exception()) is not None]
         for task in self._running:
             task.cancel()
         await asyncio.gather(*self._running, return_exceptions=True)
-        if error is None and failed:
-            raise failed[0] or RuntimeError("a host stopped by itself")
+        if failed:
+            raise failed[0] from error
 
     async def sweep(self) -> None:
         """Sweep once."""

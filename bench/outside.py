@@ -173,7 +173,7 @@ class QuotaDirectory(FakeDirectory):
         self._write("remove", principal, target)
         if self.fail_first and (principal, target.id) not in self._failed:
             self._failed.add((principal, target.id))
-            raise TryAgain("the directory (503)", fault=True)
+            raise TryAgain("the directory (503)", after=timedelta(), fault=True)
         await super().remove(principal, target, deadline=deadline)
 
     def _read(self, what: str, *arguments: str) -> None:

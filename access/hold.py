@@ -142,10 +142,8 @@ def claim(
 
 
 def rivals(hold: Hold, activation: str, *, role: str, extends: str | None) -> tuple[str, ...]:
-    """Return who else is live for the same role; what this activation extends is none, and nobody is once it was live."""
-    if activation in hold.live or activation in hold.released:
-        return ()
-    return tuple(live for live, other in hold.roles.items() if other == role and live != extends)
+    """Return who else is live for the same role; what this activation extends is no rival."""
+    return tuple(live for live, other in hold.roles.items() if other == role and live not in {activation, extends})
 
 
 def prolong(hold: Hold, activation: str, ends_at: datetime) -> Hold | None:

@@ -64,6 +64,7 @@ class Extended:
 class Facts:
     """What was looked up for the decision. ``unknown`` names what could not be checked: never read as empty (law 9).
 
+    ``held_until``: when the last other activation of this role for this account ends, where one is being given or held.
     ``extended``: the activation that is to last longer, where there is one and it is active.
     """
 
@@ -73,7 +74,7 @@ class Facts:
     same_person: bool
     eligibilities: tuple[Eligibility, ...]
     target_exists: bool
-    held_for_role: bool = False
+    held_until: datetime | None = None
     extended: Extended | None = None
     stopped: tuple[Stop, ...] = ()
     unknown: tuple[str, ...] = ()
@@ -119,7 +120,7 @@ def evaluate(ask: Ask, facts: Facts, *, now: datetime) -> Allowed | NotAllowed:
     usable = _usable(facts.eligibilities, starts_at or now)
     begins = facts.extended.ends_at if facts.extended else starts_at or now
     unmet += [
-        *_role(ask, settings, facts),
+        *_role(ask, settings, facts, starts_at or now),
         *_duration(ask, duration, settings, facts, now),
         *_start(ask, now),
         *_justification(ask, settings),
@@ -198,7 +199,7 @@ def _accounts(facts: Facts) -> Iterator[Unmet]:
         )
 
 
-def _role(ask: Ask, settings: RoleSettings, facts: Facts) -> Iterator[Unmet]:
+def _role(ask: Ask, settings: RoleSettings, facts: Facts, at: datetime) -> Iterator[Unmet]:
     if ask.door not in settings.accepts:
         doors = " or ".join(sorted(settings.accepts))
         yield Unmet(
@@ -212,7 +213,7 @@ def _role(ask: Ask, settings: RoleSettings, facts: Facts) -> Iterator[Unmet]:
             f"What the role {settings.name} gives no longer exists in the directory.",
             "Tell the access owner of this role: its group was deleted.",
         )
-    if facts.held_for_role:
+    if facts.held_until and at < facts.held_until:
         yield already_active(settings.name)
 
 

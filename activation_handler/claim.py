@@ -48,6 +48,8 @@ async def claim(activation: Activation, ports: Ports) -> Hold | None:
 
 async def _is_taken(hold: Hold, activation: Activation, now: datetime, ports: Ports) -> bool:
     """Whether another activation of the same role is being given or held; one that is ending, or left over, is in no way."""
+    if activation.id in hold.live or activation.id in hold.released:
+        return False
     for other in holding.rivals(hold, activation.id, role=activation.role, extends=activation.extends):
         rival = await ports.store.activation(other)
         if rival is not None and asks_for(rival.state) in {Work.GIVING, Work.END} and due_event(rival, now=now) is None:
@@ -58,6 +60,8 @@ async def _is_taken(hold: Hold, activation: Activation, now: datetime, ports: Po
 async def settle(hold: Hold, activation: Activation, ports: Ports) -> Hold:
     """Settle by a read whether the principal held the target before us; only the assignment itself counts.
 
+    That it did not is yet to be written, with the ask: no call is made before that, and who dies here asks anew.
+
     Raises:
         TryAgain: reads may still show what we removed last.
         Conflict: somebody else wrote the row meanwhile.
@@ -67,6 +71,8 @@ async def settle(hold: Hold, activation: Activation, ports: Ports) -> Hold:
     began = ports.clock.now()
     presence = await ports.directory.presence(activation.principal, activation.target)
     match holding.settle_before(hold, presence, read_began=began, timing=ports.timing):
+        case Write(wanted) if wanted.before is holding.Before.NO:
+            return wanted  # written with the ask, in one
         case Write(wanted):
             return await ports.store.write_hold(wanted)
         case Wait(until, why):

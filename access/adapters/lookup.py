@@ -1,11 +1,13 @@
 """What the rules need to know of a request, read from the directory and the register. A failed read is never empty."""
 
 from collections.abc import Awaitable
+from datetime import datetime
 
 from access.errors import TryAgain
 from access.events import Event
-from access.lifecycle import may
-from access.model import Eligibility
+from access.hold import rivals as rivals_of
+from access.lifecycle import Work, asks_for, may
+from access.model import Eligibility, RoleSettings
 from access.policy import Extended, Facts
 from access.ports import Controls, Directory, People, Register, Store, Wanted
 
@@ -54,17 +56,12 @@ class TenantLookup:
                 settings.key if settings else wanted.role, principal.id if principal else wanted.principal
             ),
         )
-        exists, eligibilities, held = True, None, False
+        exists, eligibilities, held_until = True, None, None
         if settings is not None:
             exists = bool(await known("what the role gives", self._directory.target_exists(settings.target)))
         if settings is not None and principal is not None:
             eligibilities = await known("the eligibilities", self._eligibilities(settings.key, principal.id))
-            hold = await known("what is held now", self._store.hold(principal.id, settings.target))
-            held = hold is not None and any(
-                role == settings.key
-                for live, role in hold.roles.items()
-                if live not in {wanted.activation, wanted.extends}
-            )
+            held_until = await known("what is held now", self._held_until(settings, principal.id, wanted))
         extended = await known("what is to last longer", self._extended(wanted.extends)) if wanted.extends else None
         return Facts(
             settings=settings,
@@ -73,11 +70,19 @@ class TenantLookup:
             same_person=person is not None and principal is not None and principal.id in person.ids,
             eligibilities=eligibilities or (),
             target_exists=exists,
-            held_for_role=held,
+            held_until=held_until,
             extended=extended,
             stopped=stops or (),
             unknown=tuple(unknown),
         )
+
+    async def _held_until(self, settings: RoleSettings, principal: str, wanted: Wanted) -> datetime | None:
+        """Return when the last other activation of the role ends; one that is ending already is in nobody's way."""
+        hold = await self._store.hold(principal, settings.target)
+        rivals = rivals_of(hold, wanted.activation, role=settings.key, extends=wanted.extends)
+        found = [await self._store.activation(rival) for rival in rivals]
+        ends = [one.ends_at for one in found if one is not None and asks_for(one.state) in {Work.GIVING, Work.END}]
+        return max(filter(None, ends), default=None)
 
     async def _extended(self, activation: str) -> Extended | None:
         """Return since when and until when an active one is held; what it extends itself counts with it."""

@@ -65,7 +65,7 @@ def test_every_unmet_demand_is_listed_at_once_in_the_order_in_which_a_person_men
         same_person=False,
         eligibilities=(),
         target_exists=False,
-        held_for_role=True,
+        held_until=NOW + HOUR,
     )
     assert codes(asks_too_much, everything_wrong) == [
         Code.FIELD_INVALID,
@@ -113,7 +113,14 @@ def test_a_role_whose_group_was_deleted_is_refused() -> None:
 
 
 def test_a_role_that_is_active_for_the_account_already_is_not_given_twice() -> None:
-    assert codes(facts=replace(FACTS, held_for_role=True)) == [Code.ALREADY_ACTIVE]
+    assert codes(facts=replace(FACTS, held_until=NOW + SECOND)) == [Code.ALREADY_ACTIVE]
+
+
+def test_a_role_may_be_given_again_from_the_instant_at_which_it_ends() -> None:
+    held = replace(FACTS, held_until=NOW + HOUR)
+    assert is_allowed(replace(ASK, starts_at=NOW + HOUR), held)
+    assert codes(replace(ASK, starts_at=NOW + HOUR - SECOND), held) == [Code.ALREADY_ACTIVE]
+    assert is_allowed(facts=replace(FACTS, held_until=NOW))
 
 
 def test_a_role_that_names_approvers_needs_a_decision_first() -> None:

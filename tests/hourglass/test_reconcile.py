@@ -11,6 +11,7 @@ from access.errors import TryAgain
 from access.model import Scope, State, Stop
 from tests.fakes.tenant import ADA_ADMIN, DEE, GROUP, OWNER, FakeTenant
 from tests.hourglass.conftest import FakeOutside, Run
+from tests.hourglass.test_documents import example_of
 
 HOUR = timedelta(hours=1)
 REPAIR = ("reconcile", "--repair", "--direct", "--yes")
@@ -61,17 +62,7 @@ def test_what_was_done_by_hand_is_listed_after_a_second_look_and_nothing_is_writ
 
     assert result.exit_code == 1
     assert "One look can mislead: looking again in 121 seconds." in result.stderr
-    assert (
-        result.stdout
-        == """\
-Found        Who                        What              Since (UTC)
-missing      ada.admin@contoso.example  Backup Operators  2026-03-02 09:05:00
-unexplained  dee@contoso.example        Backup Operators  2026-03-02 09:05:00
-missing: removed by hand; it is not put back.
-unexplained: not given by us; it is not taken.
-1 looked at, 1 held, 1 open: 2 differences.
-"""
-    )
+    assert result.stdout == example_of("reconcile")[1]
     assert written(held) == before
 
 

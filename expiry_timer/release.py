@@ -31,7 +31,10 @@ async def release(activation: Activation, ports: Ports) -> tuple[Outcome, dict[s
 
 
 async def _let_go(activation: Activation, ports: Ports) -> tuple[Hold, Outcome]:
-    """Move the activation from the live ones to the released ones, and learn what follows."""
+    """Move the activation from the live ones to the released ones, and learn what follows.
+
+    Where that is a removal, the row is yet to be written, with the first attempt: until then others may still join.
+    """
     for _ in range(ROUNDS):
         hold = await ports.store.hold(activation.principal, activation.target)
         now = ports.clock.now()
@@ -39,6 +42,8 @@ async def _let_go(activation: Activation, ports: Ports) -> tuple[Hold, Outcome]:
         verdict = holding.release(hold, activation.id, finished=finished, now=now)
         if verdict.hold is None:
             return hold, verdict.outcome
+        if verdict.outcome is Outcome.REMOVE:
+            return verdict.hold, Outcome.REMOVE
         try:
             return await ports.store.write_hold(verdict.hold), verdict.outcome
         except Conflict:

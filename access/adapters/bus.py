@@ -190,4 +190,16 @@ def _bytes(message: ServiceBusReceivedMessage) -> bytes:
     if message.body_type is AmqpMessageBodyType.DATA:
         return b"".join(message.body)
     body = message.body if message.body_type is AmqpMessageBodyType.VALUE else list(message.body)
-    return json.dumps(body, default=_text).encode()
+    return json.dumps(_plain(body), default=str).encode()
+
+
+def _plain(value: Any) -> Any:
+    match value:
+        case bytes():
+            return _text(value)
+        case Mapping():
+            return {_text(key): _plain(content) for key, content in value.items()}
+        case list() | tuple():
+            return [_plain(content) for content in value]
+        case _:
+            return value

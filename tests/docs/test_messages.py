@@ -13,7 +13,7 @@ from access.body import read_body
 from access.cards import approval_card
 from access.events import Event
 from access.model import Door, State
-from access.wire import Envelope, Nudge, Telling, read_nudge, read_press, read_request, read_telling
+from access.wire import QUEUES, Envelope, Nudge, Telling, read_nudge, read_press, read_request, read_telling
 from notifier.mails import WORDS
 from tests.docs import pages
 from tests.fakes.tenant import BO, FakeTenant
@@ -23,7 +23,13 @@ EXAMPLES = MESSAGES / "examples"
 SCHEMAS = {path.name.removesuffix(".schema.json"): path for path in sorted(MESSAGES.glob("*.schema.json"))}
 SAMPLES = pages.ROOT / "tests" / "samples" / "activation-requests"
 ACTIVATION = "3f2a9c1e5b7d4086a1c3e5f708192a3b"
-INTERNAL = {"approvals": "nudge", "provisioning": "nudge", "expirations": "nudge", "notifications": "telling"}
+INTERNAL = {
+    "approvals": "nudge",
+    "provisioning": "nudge",
+    "expirations": "nudge",
+    "notifications": "telling",
+    "ticks": "tick",
+}
 
 
 def schema(name: str) -> Draft202012Validator:
@@ -187,3 +193,9 @@ def test_the_page_of_messages_has_every_queue_of_the_topology(queue: str) -> Non
 
     assert queue in names
     assert queue in listed
+
+
+def test_the_dead_letters_of_every_queue_of_the_topology_are_collected() -> None:
+    topology = json.loads(pages.text("local/topology.json"))["UserConfig"]["Namespaces"][0]
+
+    assert set(QUEUES) == {queue["Name"] for queue in topology["Queues"]}

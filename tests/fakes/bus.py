@@ -128,7 +128,7 @@ class FakeBus:
     def put(self, queue: str, body: bytes, *, message_id: str | None = None, correlation_id: str = "") -> FakeMessage:
         """Put a message as a sender outside does."""
         self._put(queue, body, message_id, correlation_id, None, {})
-        return self.messages[-1]
+        return self.sent[-1]
 
     def take(self) -> FakeMessage | None:
         """Take the oldest message that may be delivered now; the topic's are nobody's here."""

@@ -2,21 +2,24 @@
 
 import asyncio
 import json
+import time
 from base64 import b64decode
 from collections.abc import AsyncIterator, Mapping
 from contextlib import asynccontextmanager
 from dataclasses import dataclass
-from datetime import timedelta
+from datetime import datetime, timedelta
 from typing import Protocol
 
 import httpx
 import pytest
 from azure.servicebus.aio import ServiceBusClient
+from azure.servicebus.amqp import AmqpAnnotatedMessage
 
 from access.adapters.bus import ServiceBus
 from access.adapters.clock import SystemClock
 from access.errors import TryAgain
 from access.ports import Bus, Clock
+from access.wire import QUEUES
 from local.service_bus.testing import RunningBroker
 from tests.fakes.bus import FakeBus
 from tests.fakes.clock import FakeClock
@@ -48,6 +51,10 @@ class World(Protocol):
 
     def pass_time(self, span: timedelta) -> None: ...
 
+    async def kill(self, queue: str) -> None:
+        """Have the broker dead-letter the next message of a queue."""
+        ...
+
 
 class FakeWorld:
     def __init__(self) -> None:
@@ -68,6 +75,12 @@ class FakeWorld:
     def pass_time(self, span: timedelta) -> None:
         self._clock.advance(span)
 
+    async def kill(self, queue: str) -> None:
+        message = self._bus.take()
+        assert message is not None
+        assert message.queue == queue
+        self._bus.kill(message, "Broken: it is of no use")
+
 
 class RealWorld:
     """The adapter at the local broker; what has arrived is read there, without the second it takes to open a receiver."""
@@ -76,6 +89,7 @@ class RealWorld:
         self.clock: Clock = SystemClock()
         self.bus: Bus = ServiceBus(client)
         self._broker = broker
+        self.client = client
 
     async def received(self, queue: str) -> list[Received]:
         async with httpx.AsyncClient(base_url=self._broker.admin_url, trust_env=False) as admin:
@@ -90,6 +104,11 @@ class RealWorld:
 
     def pass_time(self, span: timedelta) -> None:
         self._broker.advance(span.total_seconds())
+
+    async def kill(self, queue: str) -> None:
+        async with self.client.get_queue_receiver(queue) as receiver:
+            (message,) = await receiver.receive_messages(max_message_count=1, max_wait_time=5)
+            await receiver.dead_letter_message(message, reason="Broken", error_description="it is of no use")
 
 
 @asynccontextmanager
@@ -172,8 +191,100 @@ async def test_a_message_that_is_sent_again_waits_for_its_time(world: World) -> 
     assert len(await world.received(QUEUE)) == 1
 
 
+class TestDeadLetters:
+    async def dead(self, world: World, queue: str, raw: bytes, message_id: str) -> None:
+        properties = {"hourglass-identity": "m-0", "flow": "Ä"}
+        await world.bus.send_again(
+            queue, raw, properties=properties, message_id=message_id, correlation_id="c-1", at=world.clock.now()
+        )
+        await world.kill(queue)
+
+    async def test_where_there_are_none_nothing_is_returned(self, world: World) -> None:
+        assert await world.bus.dead_letters([QUEUE, "ticks"], limit=10) == ()
+
+    async def test_one_is_returned_with_its_bytes_its_ids_and_the_reason_until_it_is_done(self, world: World) -> None:
+        await self.dead(world, QUEUE, b"\xff\xfe not text", "m-1")
+
+        (letter,) = await world.bus.dead_letters([QUEUE, "ticks"], limit=10)
+
+        assert (letter.body, letter.reason) == (b"\xff\xfe not text", "Broken: it is of no use")
+        envelope = letter.envelope
+        assert (envelope.queue, envelope.message_id, envelope.correlation_id) == (QUEUE, "m-1", "c-1")
+        assert envelope.properties == {"hourglass-identity": "m-0", "flow": "Ä"}
+        assert datetime.fromisoformat(envelope.enqueued_at).tzinfo is not None
+        await letter.done()
+        world.pass_time(timedelta(minutes=2))
+        assert await world.bus.dead_letters([QUEUE, "ticks"], limit=10) == ()
+
+    async def test_one_that_is_not_done_is_there_again_once_its_lock_is_over(self, world: World) -> None:
+        await self.dead(world, QUEUE, b"{}", "m-1")
+        await world.bus.dead_letters([QUEUE], limit=10)
+        world.pass_time(timedelta(minutes=2))
+
+        (letter,) = await world.bus.dead_letters([QUEUE], limit=10)
+
+        await letter.done()
+        world.pass_time(timedelta(minutes=2))
+        assert await world.bus.dead_letters([QUEUE], limit=10) == ()
+
+    async def test_of_each_queue_a_limited_number_is_returned(self, world: World) -> None:
+        for number in range(3):
+            await self.dead(world, QUEUE, b"{}", f"m-{number}")
+        await self.dead(world, "notifications", b"{}", "n-0")
+
+        letters = await world.bus.dead_letters([QUEUE, "notifications"], limit=2)
+
+        assert [letter.envelope.message_id for letter in letters] == ["m-0", "m-1", "n-0"]
+
+
 @pytest.mark.real
 class TestOverASocket:
+    async def test_one_look_for_dead_letters_after_the_other_is_quick_and_locks_nothing_that_comes_later(
+        self, real_world: RealWorld
+    ) -> None:
+        bus = ServiceBus(real_world.client)
+        assert await bus.dead_letters(QUEUES, limit=10) == ()
+        began = time.monotonic()
+        assert await bus.dead_letters(QUEUES, limit=10) == ()
+        assert time.monotonic() - began < 1.0
+
+        await real_world.bus.send(QUEUE, {}, message_id="m-1", correlation_id="")
+        await real_world.kill(QUEUE)
+
+        assert [message.message_id for message in await real_world.received(f"{QUEUE}/$DeadLetterQueue")] == ["m-1"]
+
+    async def test_a_body_that_is_no_bytes_is_kept_as_json(self, real_world: RealWorld) -> None:
+        async with real_world.client.get_queue_sender(QUEUE) as sender:
+            await sender.send_messages(AmqpAnnotatedMessage(value_body={"a": [1, b"b"]}))
+            await sender.send_messages(AmqpAnnotatedMessage(sequence_body=[["a"], [1]]))
+        await real_world.kill(QUEUE)
+        await real_world.kill(QUEUE)
+
+        value, sequence = await real_world.bus.dead_letters([QUEUE], limit=10)
+
+        assert json.loads(value.body) == {"a": [1, "b"]}
+        assert json.loads(sequence.body) == [["a"], [1]]
+
+    async def test_a_queue_that_is_not_there_keeps_no_other_from_being_read(
+        self, real_world: RealWorld, caplog: pytest.LogCaptureFixture
+    ) -> None:
+        await real_world.bus.send(QUEUE, {}, message_id="m-1", correlation_id="")
+        await real_world.kill(QUEUE)
+
+        (letter,) = await real_world.bus.dead_letters(["no-such-queue", QUEUE], limit=10)
+
+        assert letter.envelope.message_id == "m-1"
+        assert "dead_letters.unread" in [record.message for record in caplog.records]
+
+    async def test_a_letter_whose_lock_is_over_is_not_done(self, real_world: RealWorld) -> None:
+        await real_world.bus.send(QUEUE, {}, message_id="m-1", correlation_id="")
+        await real_world.kill(QUEUE)
+        (letter,) = await real_world.bus.dead_letters([QUEUE], limit=10)
+        real_world.pass_time(timedelta(minutes=2))
+
+        with pytest.raises(TryAgain):
+            await letter.done()
+
     async def test_a_topic_takes_messages_as_a_queue_does(self, real_world: RealWorld) -> None:
         await real_world.bus.send("activation-events", {"specversion": "1.0"}, message_id="e-1", correlation_id="c")
 

@@ -322,7 +322,8 @@ class TestDueRows:
 
 async def fill(tables: Tables, count: int, *, since: datetime, **more: Value) -> None:
     """Write due rows of one activation, ten for each second."""
-    shard, values = keys.shard(ACTIVATION), {"kind": "now", "version": 1, "since": keys.instant(since), "tries": 0}
+    shard = keys.shard(ACTIVATION)
+    values: dict[str, Value] = {"kind": "now", "version": 1, "since": keys.instant(since), "tries": 0}
     for start in range(0, count, 10):
         at = NOW + timedelta(seconds=start)
         written = [keys.due(at, ACTIVATION, 1, f"{number:08x}") for number in range(10)]

@@ -21,6 +21,7 @@ from hourglass.printing import error_console
 from hourglass.quarantine import app as quarantine
 from hourglass.reconcile import reconcile_held
 from hourglass.request import request
+from hourglass.restore import restore, resume
 from hourglass.revoke import revoke_held
 from hourglass.saying import shown
 from hourglass.show import show
@@ -106,6 +107,8 @@ app.add_typer(stop, name="stop")
 app.add_typer(start, name="start")
 app.command("stops")(list_stops)
 app.command("revoke")(revoke_held)
+app.command("restore")(restore)
+app.command("resume")(resume)
 app.command("reconcile")(reconcile_held)
 app.add_typer(quarantine, name="quarantine")
 

@@ -128,7 +128,7 @@ def _repair(overdue: Sequence[Finding], names: Mapping[str, str], outside: Outsi
     async def work() -> list[Repaired]:
         async with outside.tables() as tables, outside.ports() as ports:
             if await ports.controls.prove_only() is not None:
-                remedy = "Let it go on first: hourglass restore end."
+                remedy = "Let it go on first: hourglass resume."
                 raise Stop("A restored ledger waits for a person's word: nothing is repaired.", remedy=remedy)
             for finding in overdue:
                 if finding.target is None:

@@ -33,15 +33,19 @@ class Part:
     stop_limit: float = 5.0
 
 
-def standard_parts(ports: Ports, state: Path, *, seed: Path, app: Path, split: bool) -> list[Part]:
+def standard_parts(
+    ports: Ports, state: Path, *, seed: Path, app: Path, split: bool, durable: bool = False
+) -> list[Part]:
     """Return the parts of the whole tenant; with ``split`` the app runs as two hosts, web and worker.
+
+    With ``durable`` nothing that a part said is lost when it is killed; the storage gets slower for it.
 
     Raises:
         TenantProblem: Node.js, or a package of npm, is missing.
     """
     directory, host = f"http://{HOST}:{ports.directory}", f"http://{HOST}:{ports.host}"
     return [
-        _azurite(ports, state),
+        _azurite(ports, state, durable=durable),
         Part(
             name="broker",
             command=_python(
@@ -95,7 +99,7 @@ def _host(name: str, ports: Mapping[str, int], app: Path, environment: Mapping[s
     )
 
 
-def _azurite(ports: Ports, state: Path) -> Part:
+def _azurite(ports: Ports, state: Path, *, durable: bool) -> Part:
     script = ROOT / "node_modules" / "azurite" / "dist" / "src" / "azurite.js"
     node = shutil.which("node")
     if node is None:
@@ -104,10 +108,12 @@ def _azurite(ports: Ports, state: Path) -> Part:
         raise TenantProblem("azurite: node_modules is missing: run `make setup`")
     services = {"blob": ports.blob, "queue": ports.queue, "table": ports.table}
     flags = [text for name, port in services.items() for text in (f"--{name}Host", HOST, f"--{name}Port", str(port))]
+    before = ("--require", str(Path(__file__).with_name("azurite_saves_first.cjs"))) if durable else ()
+    # The SDKs speak newer versions of the interface than this Azurite knows; what we use is in all of them.
+    options = ("--silent", "--skipApiVersionCheck", "--disableTelemetry", "--location", str(state / "azurite"))
     return Part(
         name="azurite",
-        # The SDKs speak newer versions of the interface than this Azurite knows; what we use is in all of them.
-        command=(node, str(script), "--silent", "--skipApiVersionCheck", "--location", str(state / "azurite"), *flags),
+        command=(node, *before, str(script), *options, *flags),
         ports=services,
         speaks=False,
         url=f"http://{HOST}:{ports.blob}",

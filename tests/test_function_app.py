@@ -12,13 +12,20 @@ import pytest
 
 ROOT = Path(__file__).parents[1]
 
-WEB = {"cards_decide": "POST api/cards/decide", "about": "GET about"}
+WEB = {
+    "cards_decide": "POST api/cards/decide",
+    "about": "GET about",
+    "call_for_sweep": "POST api/sweep",
+    "health_live": "GET api/health/live",
+    "health_ready": "GET api/health/ready",
+}
 WORKER = {
     "activation_requests": "queue activation-requests",
     "provisioning": "queue provisioning",
     "approvals": "queue approvals",
     "sweep_timer": "0 * * * * *",
     "reconcile_timer": "0 17 * * * *",
+    "ticks": "queue ticks",
     "expirations": "queue expirations",
     "notifications": "queue notifications",
 }
@@ -104,10 +111,11 @@ class TestTheFunctionList:
 
         assert {(trigger["dataType"], trigger["connection"]) for trigger in queues} == {("BINARY", "ServiceBus")}
 
-    def test_nothing_that_answers_http_asks_for_a_key_since_it_checks_tokens_of_its_own(self) -> None:
+    def test_only_the_call_for_a_sweep_asks_for_a_key_since_the_others_check_tokens_or_say_nothing(self) -> None:
         web = [trigger for trigger in indexed("all") if trigger["type"] == "httpTrigger"]
 
-        assert {str(trigger["authLevel"]) for trigger in web} == {"ANONYMOUS"}
+        levels = {trigger["function"]: str(trigger["authLevel"]) for trigger in web}
+        assert levels == dict.fromkeys(WEB, "ANONYMOUS") | {"call_for_sweep": "FUNCTION"}
 
     def test_the_part_without_inbound_has_no_http_and_the_one_without_rights_nothing_else(self) -> None:
         assert "httpTrigger" not in {trigger["type"] for trigger in indexed("worker")}

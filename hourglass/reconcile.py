@@ -54,15 +54,14 @@ def reconcile_held(
     if repair and not direct:
         raise front_door("Repairing", "hourglass reconcile --repair --direct")
     done, names = asyncio.run(_look(outside))
-    if as_json:
-        print_json(asdict(done))
-    else:
+    if not as_json:
         _print(done, names)
-    overdue = [finding for finding in done.findings if finding.kind is Kind.OVERDUE]
-    if repair and overdue:
-        _repair(overdue, names, outside, yes=yes)
+    if repair:
+        done.repaired = _repair(done, outside, yes=yes)
+    if as_json:
+        print_json(_plain(done))
     elif repair:
-        console().print("Nothing to repair: nothing of ours is overdue.")
+        _print_repaired(done.repaired, names)
     if done.findings or done.failed:
         raise typer.Exit(ExitCode.REFUSED)
 
@@ -121,27 +120,40 @@ def _named(target: Target, names: Mapping[str, str]) -> str:
     return names.get(target.id, target.id)
 
 
-def _repair(overdue: Sequence[Finding], names: Mapping[str, str], outside: Outside, *, yes: bool) -> None:
+def _plain(done: Reconciled) -> dict[str, object]:
+    """Return it for scripts, without what only the table needs."""
+    findings = [{name: value for name, value in asdict(each).items() if name != "etag"} for each in done.findings]
+    return {**asdict(done), "findings": findings}
+
+
+def _repair(done: Reconciled, outside: Outside, *, yes: bool) -> list[Repaired]:
+    """Repair what is overdue, after it was asked for, and after the audit has who asked."""
+    overdue = [(each.target, each.principal) for each in done.findings if each.kind is Kind.OVERDUE and each.target]
+    if not overdue:
+        return []
     by = author(outside)
     confirm(f"End and remove what of this is provably ours ({len(overdue)} overdue)?", yes=yes)
 
     async def work() -> list[Repaired]:
         async with outside.tables() as tables, outside.ports() as ports:
             if await ports.controls.prove_only() is not None:
-                remedy = "Let it go on first: hourglass resume."
+                remedy = "Let it go on by name and reason first: hourglass resume --reason TEXT."
                 raise Stop("A restored ledger waits for a person's word: nothing is repaired.", remedy=remedy)
-            for finding in overdue:
-                if finding.target is None:
-                    continue
-                said = record("repair.asked", f"{finding.target.id}/{finding.principal}", None, None, by)
-                place = keys.drift(finding.target.source, finding.target.id)
-                await commit(tables, "drift", place, [], said=said, author=by)
+            for target, principal in overdue:
+                said = record("repair.asked", f"{target.id}/{principal}", None, None, by)
+                await commit(tables, "drift", keys.drift(target.source, target.id), [], said=said, author=by)
             return await _until_done(ports, outside)
 
-    for repaired in asyncio.run(work()):
-        who = names.get(repaired.principal, repaired.principal)
-        line = f"{shown(who)}, {shown(_named(repaired.target, names))}: {repaired.how}."
-        console().print(line, soft_wrap=True)
+    return asyncio.run(work())
+
+
+def _print_repaired(repaired: Sequence[Repaired], names: Mapping[str, str]) -> None:
+    out = console()
+    if not repaired:
+        out.print("Nothing to repair: nothing of ours is overdue.")
+    for each in repaired:
+        who = names.get(each.principal, each.principal)
+        out.print(f"{shown(who)}, {shown(_named(each.target, names))}: {each.how}.", soft_wrap=True)
 
 
 async def _until_done(ports: Ports, outside: Outside) -> list[Repaired]:

@@ -110,6 +110,7 @@ def test_json_is_for_scripts(overdue: FakeTenant, run: Run) -> None:
     assert result.exit_code == 1
     assert [(each["kind"], each["principal"]) for each in found["findings"]] == [("overdue", ADA_ADMIN.id)]
     assert (found["failed"], found["repaired"]) == ({}, [])
+    assert "etag" not in found["findings"][0]
 
 
 class TestRepair:
@@ -147,6 +148,11 @@ class TestRepair:
 
         assert "ada.admin@contoso.example, Backup Operators: proven_gone." in result.stdout
         assert not held.is_held()
+
+    def test_json_says_what_was_done(self, overdue: FakeTenant, run: Run) -> None:
+        found = json.loads(run(*REPAIR, "--json").stdout)
+
+        assert [(each["principal"], each["how"]) for each in found["repaired"]] == [(ADA_ADMIN.id, "sent to its end")]
 
     def test_without_direct_it_says_what_to_type_and_repairs_nothing(self, overdue: FakeTenant, run: Run) -> None:
         result = run("reconcile", "--repair")

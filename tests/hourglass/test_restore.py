@@ -56,11 +56,11 @@ def test_what_the_ledger_says_is_shown_beside_what_the_directory_shows(held: Fak
     assert (
         result.stdout
         == f"""\
-Recorded          Directory  Who holds what    Once changes go on     ID
-active            held       Ada Admin         goes on until its end  {short["Ada Admin"]}
+Recorded          Directory  Who holds what    Once changes go on      ID
+active            held       Ada Admin         goes on until its end   {short["Ada Admin"]}
                              Backup Operators
-pending_approval  not held   Bo                waits for its          {short["Bo"]}
-                             Backup Operators  decision
+pending_approval  not held   Bo                waits for its decision  {short["Bo"]}
+                             Backup Operators
 2 open, 0 to look at.
 What is held that this ledger doesn't know of: hourglass reconcile.
 Nothing is given, removed or mailed until: hourglass resume --reason TEXT

@@ -64,8 +64,12 @@ class Store(Protocol):
         """Return the activations of a role among the newest ``limit`` of an account; may lag a moment behind."""
         ...
 
-    async def flush(self, activation: str, *, now: datetime) -> None:
-        """Send what an earlier worker left in the outbox; fresh rows are their writer's, who is sending them now."""
+    async def flush(self, activation: str, *, now: datetime) -> bool:
+        """Send what an earlier worker left in the outbox, and say whether nothing is left.
+
+        Fresh rows are their writer's, who is sending them now. The sweep does this, and whoever gets a command twice; a
+        nudge starts work, and costs no look at the outbox.
+        """
         ...
 
     async def asked(self, activation: str) -> tuple[Asked, ...]:
@@ -118,10 +122,6 @@ class Store(Protocol):
 
     async def drop(self, due: Due) -> None:
         """Delete a due row; gone already is fine."""
-        ...
-
-    async def outbox_empty(self, activation: str) -> bool:
-        """Whether nothing is left to send."""
         ...
 
     async def begin_telling(self, activation: str, telling: str, *, now: datetime) -> bool:

@@ -32,7 +32,6 @@ async def give(activation_id: str, *, ports: Ports) -> None:
     activation = await ports.store.activation(activation_id)
     if activation is None:
         return
-    await ports.store.flush(activation_id, now=now)
     if start_is_due(activation, now=now):
         activation = await _start(activation, now, ports)
     if asks_for(activation.state) is not Work.GIVING:

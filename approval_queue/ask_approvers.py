@@ -33,7 +33,6 @@ async def ask_approvers(activation_id: str, *, ports: Ports) -> None:
     activation = await ports.store.activation(activation_id)
     if activation is None:
         return
-    await ports.store.flush(activation_id, now=now)
     if not is_open(activation, now=now):
         await _tell_the_others(activation, ports)
         return

@@ -29,7 +29,6 @@ async def end_due(activation_id: str, *, ports: Ports) -> None:
     activation = await ports.store.activation(activation_id)
     if activation is None:
         return
-    await ports.store.flush(activation_id, now=now)
     event = due_event(activation, now=now)
     if event is not None:
         activation = await _commit_due(activation, event, now, ports)

@@ -126,10 +126,10 @@ async def _carry_out(due: Due, swept: Swept, ports: Ports) -> None:
 
 
 async def _outbox_empty(due: Due, activation: Activation | None, ports: Ports) -> bool:
-    """Whether nothing is left to send; asked only where a row's meaning depends on it."""
+    """Whether nothing is left to send, once what was left has been; looked at only where a row's meaning depends on it."""
     if activation is None or due.kind != NOW_ROW or activation.version > due.version:
         return True
-    return await ports.store.outbox_empty(due.activation)
+    return await ports.store.flush(due.activation, now=ports.clock.now())
 
 
 async def _send(due: Due, queue: str, correlation_id: str, ports: Ports) -> None:

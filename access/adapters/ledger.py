@@ -121,23 +121,15 @@ class Ledger:
         listed = self._tables.query("byprincipal", keys.principal(principal), start="0", end=keys.END, limit=limit)
         return tuple([str(row.values["activation"]) async for row in listed if row.values["role"] == role])
 
-    async def flush(self, activation: str, *, now: datetime) -> None:
-        """Send what an earlier worker left in the outbox.
+    async def flush(self, activation: str, *, now: datetime) -> bool:
+        """Send what an earlier worker left in the outbox, and say whether nothing is left.
 
         Fresh rows are their writer's, who is sending them now: sending them here too would have each nudge breed another.
         """
         start, end = keys.OUT
         rows = [row async for row in self._tables.query("activations", activation, start=start, end=end)]
         left = [row for row in rows if now >= keys.read_instant(str(row.values["written"])) + SENDER_GRACE]
-        if left:
-            await self._send_all(activation, left)
-
-    async def outbox_empty(self, activation: str) -> bool:
-        """Whether nothing is left to send."""
-        start, end = keys.OUT
-        async for _ in self._tables.query("activations", activation, start=start, end=end, limit=1):
-            return False
-        return True
+        return await self._send_all(activation, left) and len(left) == len(rows)
 
     async def asked(self, activation: str) -> tuple[Asked, ...]:
         """Return the approvers who were asked, with their cards."""
@@ -318,11 +310,10 @@ class Ledger:
         values = _due_values(activation, version, kind, since=since or at, tries=tries)
         return Row(partition=keys.shard(activation), key=key, values=values)
 
-    async def _send_all(self, activation: str, outs: Sequence[Row]) -> None:
-        """Send each row's effect; rows whose effect left are deleted. What can't leave now, the sweep sends."""
+    async def _send_all(self, activation: str, outs: Sequence[Row]) -> bool:
+        """Send each row's effect; rows whose effect left are deleted. Whether all did: what can't leave now, the sweep sends."""
         left = [out for out in outs if await self._sent(activation, out)]
-        if left:
-            await self._forget(activation, left)
+        return (not left or await self._forget(activation, left)) and len(left) == len(outs)
 
     async def _sent(self, activation: str, out: Row) -> bool:
         values = out.values
@@ -358,7 +349,7 @@ class Ledger:
             )
             await self._tables.write("byprincipal", [Put(listed)])
 
-    async def _forget(self, activation: str, sent: Sequence[Row]) -> None:
+    async def _forget(self, activation: str, sent: Sequence[Row]) -> bool:
         """Delete the rows of effects that left; one that stays is sent again, as the same message."""
         deletes = [Delete(activation, row.key) for row in sent]
         try:
@@ -369,6 +360,8 @@ class Ledger:
                     await self._tables.write("activations", [delete])
         except TryAgain as fault:
             log.warning("outbox.kept", extra={"activation_id": activation, "what": fault.what})
+            return False
+        return True
 
 
 def _activation(row: Row) -> Activation:

@@ -166,6 +166,15 @@ class TestACommit:
 
         assert await store.activation(ACTIVATION) == won
 
+    async def test_what_a_command_said_is_kept_with_its_effect(self, store: Ledger) -> None:
+        written = await store.commit(accepted(), now=NOW)
+        given = replace(provisioned(written, command="cmd-1"), content="said")
+        await store.commit(given, now=NOW)
+
+        assert await store.content_seen(ACTIVATION, "cmd-1") == "said"
+        assert await store.content_seen(ACTIVATION, "run-1") == "", "nothing was said with it"
+        assert await store.content_seen(ACTIVATION, "cmd-2") is None
+
     async def test_a_command_has_its_effect_once(self, store: Ledger) -> None:
         first = await store.commit(accepted(), now=NOW)
         assert not await store.seen(ACTIVATION, "press-1")
@@ -200,7 +209,7 @@ class TestTheOutbox:
             ("expirations", f"{ACTIVATION}-000004", "flow-run-1", NOW + timedelta(hours=2)),
         ]
         assert json.loads(bus.sent[1].body) == TELL.body
-        assert await store.outbox_empty(ACTIVATION)
+        assert await store.flush(ACTIVATION, now=NOW)
 
     async def test_a_bus_that_is_down_fails_no_commit_and_loses_no_effect(self, store: Ledger, bus: FakeBus) -> None:
         bus.down = True
@@ -208,29 +217,25 @@ class TestTheOutbox:
         written = await store.commit(accepted(sends=(TELL,)), now=NOW)
 
         assert await store.activation(ACTIVATION) == written
-        assert not await store.outbox_empty(ACTIVATION)
-        await store.flush(ACTIVATION, now=NOW + SENDER_GRACE)
-        assert not await store.outbox_empty(ACTIVATION)
+        assert not await store.flush(ACTIVATION, now=NOW)
+        assert not await store.flush(ACTIVATION, now=NOW + SENDER_GRACE)
 
         bus.down = False
-        await store.flush(ACTIVATION, now=NOW + SENDER_GRACE)
+        assert await store.flush(ACTIVATION, now=NOW + SENDER_GRACE)
 
         assert [message.message_id for message in bus.sent] == [f"{ACTIVATION}-{number:06d}" for number in (1, 2, 3)]
-        assert await store.outbox_empty(ACTIVATION)
+        assert await store.flush(ACTIVATION, now=NOW)
 
     async def test_fresh_effects_are_left_to_the_worker_that_is_sending_them(self, store: Ledger, bus: FakeBus) -> None:
         bus.down = True
         await store.commit(accepted(sends=(TELL,)), now=NOW)
         bus.down = False
 
-        await store.flush(ACTIVATION, now=NOW + SENDER_GRACE - timedelta(seconds=1))
-
+        assert not await store.flush(ACTIVATION, now=NOW + SENDER_GRACE - timedelta(seconds=1))
         assert bus.sent == []
-        assert not await store.outbox_empty(ACTIVATION)
 
     async def test_an_empty_outbox_may_be_flushed(self, store: Ledger, bus: FakeBus) -> None:
-        await store.flush(ACTIVATION, now=NOW)
-
+        assert await store.flush(ACTIVATION, now=NOW)
         assert bus.sent == []
 
     async def test_a_message_id_is_never_used_for_another_effect(self, store: Ledger, bus: FakeBus) -> None:
@@ -249,7 +254,7 @@ class TestTheOutbox:
         written = await store.commit(accepted(sends=(TELL,)), now=NOW)
 
         assert await store.activation(ACTIVATION) == written
-        assert not await store.outbox_empty(ACTIVATION)
+        assert not await store.flush(ACTIVATION, now=NOW)
 
     async def test_nor_does_it_when_somebody_else_has_deleted_some_and_then_the_tables_fail(
         self, store: Ledger, watched: WatchedTables, bus: FakeBus
@@ -282,7 +287,7 @@ class TestTheOutbox:
         await store.flush(ACTIVATION, now=NOW + SENDER_GRACE)
 
         assert raced
-        assert await store.outbox_empty(ACTIVATION)
+        assert await store.flush(ACTIVATION, now=NOW)
 
 
 class TestWhatIsRecorded:
@@ -326,6 +331,16 @@ class TestWhatIsRecorded:
         listed = [row async for row in watched.query("byprincipal", ADA_ADMIN, start="0", end="~")]
 
         assert [row.values["activation"] for row in listed] == ["a2" * 16, "a1" * 16]
+
+    async def test_the_newest_of_an_account_are_listed_by_role_within_a_bound(self, store: Ledger) -> None:
+        for number, role in enumerate(("backup-operators", "helpdesk", "backup-operators")):
+            at = NOW + timedelta(minutes=number)
+            new = replace(asked_for(f"a{number}" * 16, at=at), role=role)
+            await store.commit(begin(new, Happened(event=Event.ACCEPTED, at=at), command="run-1"), now=at)
+
+        assert await store.newest_of(ADA_ADMIN, "backup-operators", limit=3) == ("a2" * 16, "a0" * 16)
+        assert await store.newest_of(ADA_ADMIN, "backup-operators", limit=2) == ("a2" * 16,)
+        assert await store.newest_of(ADA, "backup-operators", limit=3) == ()
 
     async def test_the_approvers_who_were_asked_are_read_back(self, store: Ledger) -> None:
         bo = Asked(account="b-1", name="Bo", address="bo@contoso.example", card=True, nonce="n-1", asked_at=NOW)

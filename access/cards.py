@@ -16,7 +16,7 @@ from access.policy import spoken
 # without Markdown shows each backslash.
 _MARKDOWN = re.compile(r"([\\`*~\[\]]|(?<!\w)_|_(?!\w))")
 _LIST = re.compile(r"(?=[-+#>]|\d+[.)])")
-_CLOSED = {
+_CLOSED: Mapping[Cause | None, str] = {
     Cause.CANCELED: "Cancelled by who asked, before it was granted.",
     Cause.WITHDRAWN: "Closed before it was granted: the rules don't allow it any more.",
     Cause.REVOKED: "Closed before it was granted, by the people who run Hourglass.",
@@ -42,19 +42,21 @@ def approval_card(activation: Activation, *, token: str, url: str, originator: s
         "maxLength": 500,
         "placeholder": "Reason for your decision (optional)",
     }
+    wants = "wants more time for" if activation.extends else "wants to activate"
     return {
         **_frame(activation, originator),
-        "body": [*_head(activation, "wants"), _facts(activation), *_justification(activation), note],
+        "body": [*_head(activation, wants), _facts(activation), *_justification(activation), note],
         "actions": [_button(choice, token, url) for choice in ("approve", "deny")],
     }
 
 
 def closed_card(activation: Activation, *, url: str, originator: str) -> dict[str, Any]:
     """Return the card that shows what became of the question; no spent buttons."""
+    asked = "asked for more time for" if activation.extends else "asked to activate"
     return {
         **_frame(activation, originator),
         "body": [
-            *_head(activation, "asked"),
+            *_head(activation, asked),
             {"type": "TextBlock", "text": escape(outcome(activation)), "wrap": True, "weight": "bolder"},
             _facts(activation),
         ],
@@ -106,12 +108,11 @@ def _frame(activation: Activation, originator: str) -> dict[str, Any]:
 
 
 def _head(activation: Activation, verb: str) -> list[dict[str, Any]]:
-    wish = "more time for" if activation.extends else "to activate"
     return [
         {"type": "TextBlock", "text": "Approval wanted" if verb.startswith("wants") else "Approval", "isSubtle": True},
         {
             "type": "TextBlock",
-            "text": f"{escape(activation.requester_name)} {verb} {wish} {escape(activation.role_name)}",
+            "text": f"{escape(activation.requester_name)} {verb} {escape(activation.role_name)}",
             "size": "large",
             "weight": "bolder",
             "wrap": True,

@@ -6,7 +6,7 @@ import pytest
 
 from access.approval import NOTE_LIMIT, Choice, Decider, judge_note, may_be_asked, may_decide, why_closed
 from access.errors import Code
-from access.model import Account, Activation, ApprovalDemand, DecideWith, Person, State
+from access.model import Account, Activation, ApprovalDemand, Cause, DecideWith, Person, State
 from tests.access.contoso import (
     ADA,
     ADA_ADMIN,
@@ -246,8 +246,12 @@ def test_who_won_is_told_even_after_the_lapse() -> None:
     assert closed.code == Code.DECISION_TAKEN
 
 
-def test_a_request_that_was_canceled_is_simply_closed() -> None:
-    canceled = activation(State.CANCELED, lapses_at=NOW + HOUR)
+@pytest.mark.parametrize(
+    ("cause", "said"),
+    [(Cause.CANCELED, "This request was cancelled by who asked."), (Cause.WITHDRAWN, "This request is closed.")],
+)
+def test_a_request_that_was_closed_without_a_decision_says_so(cause: Cause, said: str) -> None:
+    canceled = activation(State.CANCELED, cause=cause, lapses_at=NOW + HOUR)
     closed = why_closed(canceled, now=NOW)
     assert closed is not None
-    assert (closed.code, closed.what) == (Code.DECISION_TAKEN, "This request is closed.")
+    assert (closed.code, closed.what) == (Code.DECISION_TAKEN, said)

@@ -10,7 +10,7 @@ import pytest
 from access.approval import Choice
 from access.cards import SHOWN_LIMIT, approval_card, closed_card, escape, html_head, outcome, status_line
 from access.errors import Code
-from access.model import Activation, Door, State, Ticket, Unmet
+from access.model import Activation, Cause, Door, State, Ticket, Unmet
 from access.wire import CardPress, read_press
 from tests.access.contoso import HOUR, NOW, activation
 
@@ -143,3 +143,31 @@ def test_the_status_line_is_short_ascii_with_its_code_and_without_names() -> Non
     assert odd.isascii()
     assert "\n" not in odd
     assert len(odd) < 230
+
+
+# Extensions, and what was closed
+
+
+def test_a_card_of_an_extension_says_that_it_is_one_and_both_ends() -> None:
+    more = activation(State.PENDING_APPROVAL, extends="activation-0", duration=HOUR, ends_at=NOW + 3 * HOUR)
+    assert "Ada wants more time for Storage administrator" in shown(card(more))
+    times = {title: value for title, value in facts(card(more)).items() if title not in facts(card())}
+    assert times == {
+        "How much longer": "1 h",
+        "Active until": "2026-01-05 11:00 UTC",
+        "Then until": "2026-01-05 12:00 UTC",
+    }
+    assert "Ada asked for more time for" in shown(closed_card(more, url=URL, originator=""))
+
+
+@pytest.mark.parametrize(
+    ("cause", "said"),
+    [
+        (Cause.CANCELED, "Cancelled by who asked, before it was granted."),
+        (Cause.WITHDRAWN, "Closed before it was granted: the rules don't allow it any more."),
+        (Cause.REVOKED, "Closed before it was granted, by the people who run Hourglass."),
+        (None, "Closed before it was granted."),
+    ],
+)
+def test_what_was_closed_says_by_whom(cause: Cause | None, said: str) -> None:
+    assert outcome(activation(State.CANCELED, cause=cause)) == said

@@ -18,6 +18,8 @@ from access.hold import (
     claim,
     definitely_refused,
     found_already_there,
+    prolong,
+    rivals,
     settle_before,
     unsettle,
 )
@@ -183,3 +185,36 @@ def test_a_definite_refusal_of_a_later_ask_says_nothing_about_the_earlier_one() 
 
 def test_two_spellings_of_one_target_are_one_target() -> None:
     assert Target(Source.GROUP_MEMBER, " Storage-Admins/ ") == Target(Source.GROUP_MEMBER, "storage-admins")
+
+
+# One role once
+
+
+def test_others_who_are_live_for_the_same_role_are_rivals() -> None:
+    row = hold(
+        phase=Phase.HELD,
+        live={"first": END, "other-role": END},
+        roles={"first": "storage-admin", "other-role": "network-admin"},
+    )
+    assert rivals(row, "second", role="storage-admin", extends=None) == ("first",)
+    assert rivals(row, "first", role="storage-admin", extends=None) == ()
+    assert rivals(FREE, "second", role="storage-admin", extends=None) == ()
+
+
+def test_what_an_activation_extends_is_no_rival_of_it() -> None:
+    assert rivals(HELD_BY_FIRST, "second", role="storage-admin", extends="first") == ()
+
+
+# A later end
+
+
+def test_a_later_end_is_shown_and_an_earlier_one_is_not() -> None:
+    longer = prolong(HELD_BY_FIRST, "first", END + HOUR)
+    assert longer is not None
+    assert longer.live == {"first": END + HOUR}
+    assert prolong(HELD_BY_FIRST, "first", END) is None
+    assert prolong(HELD_BY_FIRST, "first", END - SECOND) is None
+
+
+def test_the_end_of_one_who_is_not_live_is_not_shown() -> None:
+    assert prolong(HELD_BY_FIRST, "second", END + HOUR) is None

@@ -6,9 +6,22 @@ from datetime import datetime, timedelta
 import pytest
 
 from access.errors import Code
-from access.model import Door, RoleSettings, Ticket, TicketDemand, Unmet
-from access.policy import JUSTIFICATION_LIMIT, Allowed, Ask, Facts, NotAllowed, evaluate, spoken
-from tests.access.contoso import ADA, ADA_ADMIN, APPROVAL, CY, DAY, ELIGIBLE, HOUR, MINUTE, NOW, ROLE, SECOND
+from access.model import Door, RoleSettings, State, Ticket, TicketDemand, Unmet
+from access.policy import JUSTIFICATION_LIMIT, Allowed, Ask, Extended, Facts, NotAllowed, ask_again, evaluate, spoken
+from tests.access.contoso import (
+    ADA,
+    ADA_ADMIN,
+    APPROVAL,
+    CY,
+    DAY,
+    ELIGIBLE,
+    HOUR,
+    MINUTE,
+    NOW,
+    ROLE,
+    SECOND,
+    activation,
+)
 
 ASK = Ask(role="storage-admin", door=Door.FLOW, duration=HOUR)
 FACTS = Facts(
@@ -312,3 +325,59 @@ def test_a_ticket_that_nobody_asked_for_is_not_looked_at() -> None:
 )
 def test_a_duration_is_told_as_a_person_says_it(duration: timedelta, said: str) -> None:
     assert spoken(duration) == said
+
+
+# Extensions
+
+MORE = replace(ASK, extends="activation-1")
+EXTENDED = replace(FACTS, extended=Extended(starts_at=NOW - HOUR, ends_at=NOW + HOUR))
+
+
+def test_an_extension_counts_with_what_it_extends_up_to_the_maximum() -> None:
+    assert allowed(replace(MORE, duration=6 * HOUR), EXTENDED).duration == 6 * HOUR
+    too_long = evaluate(replace(MORE, duration=6 * HOUR + SECOND), EXTENDED, now=NOW)
+    assert isinstance(too_long, NotAllowed)
+    assert [unmet.code for unmet in too_long.unmet] == [Code.DURATION_TOO_LONG]
+    assert "8 h 1 s" in too_long.unmet[0].what
+    assert "at most 6 h more" in too_long.unmet[0].remedy
+
+
+def test_where_the_maximum_is_reached_nothing_shorter_is_suggested() -> None:
+    full = replace(FACTS, extended=Extended(starts_at=NOW - 7 * HOUR, ends_at=NOW + HOUR))
+    verdict = evaluate(MORE, full, now=NOW)
+    assert isinstance(verdict, NotAllowed)
+    assert verdict.unmet[0].remedy == "Use it until it ends, then ask again."
+
+
+def test_a_short_extension_is_one_whatever_the_shortest_activation_is() -> None:
+    assert is_allowed(replace(MORE, duration=SECOND), EXTENDED)
+
+
+@pytest.mark.parametrize("extended", [None, Extended(starts_at=NOW - HOUR, ends_at=NOW)], ids=["none", "over"])
+def test_there_must_be_something_held_to_extend(extended: Extended | None) -> None:
+    assert codes(MORE, replace(FACTS, extended=extended)) == [Code.NOTHING_TO_EXTEND]
+
+
+def test_what_could_not_be_looked_up_is_not_said_to_be_missing() -> None:
+    assert codes(MORE, replace(FACTS, unknown=("what is to last longer",))) == [Code.COULD_NOT_CHECK]
+
+
+def test_the_eligibility_must_reach_to_the_new_end_and_hold_now() -> None:
+    def until(ends_at: datetime) -> Facts:
+        return replace(EXTENDED, eligibilities=(replace(ELIGIBLE, ends_at=ends_at),))
+
+    assert is_allowed(MORE, until(NOW + 2 * HOUR))
+    assert codes(MORE, until(NOW + 2 * HOUR - SECOND)) == [Code.ELIGIBILITY_ENDS_FIRST]
+    assert codes(MORE, until(NOW)) == [Code.ELIGIBILITY_ENDED]
+
+
+def test_an_eligibility_that_ends_with_what_is_held_leaves_nothing_to_ask_for() -> None:
+    ends_with_it = replace(EXTENDED, eligibilities=(replace(ELIGIBLE, ends_at=NOW + HOUR),))
+    verdict = evaluate(MORE, ends_with_it, now=NOW)
+    assert isinstance(verdict, NotAllowed)
+    assert verdict.unmet[0].remedy == "Have the eligibility extended."
+
+
+def test_an_extension_asked_about_again_is_still_one() -> None:
+    waiting = activation(State.PENDING_APPROVAL, extends="activation-0")
+    assert ask_again(waiting, now=NOW).extends == "activation-0"

@@ -131,6 +131,62 @@ def test_any_other_action_is_refused_by_name(action: object) -> None:
     assert problem(of_ada(action=action))[0] == Code.ACTION_UNKNOWN
 
 
+# Commands about an activation
+
+ID = "0a" * 16
+
+
+@pytest.mark.parametrize("action", ["deactivate", "cancel", "extend"])
+def test_a_command_names_an_activation_by_its_id_or_by_its_role(action: str) -> None:
+    by_id = of_ada(action=action, activation=f" {ID.upper()} ", duration="PT1H")
+    by_role = of_ada(action=action, role="Storage-Admin", principal="adm-ada@contoso.example", duration="PT1H")
+    assert (by_id.action, by_id.activation, by_id.role, by_id.problems) == (action, ID, "", ())
+    assert (by_role.activation, by_role.role, by_role.problems) == ("", "storage-admin", ())
+
+
+@pytest.mark.parametrize("action", ["deactivate", "cancel", "extend"])
+@pytest.mark.parametrize("nothing", [None, ""])
+def test_a_command_that_names_nothing_is_refused_by_name(action: str, nothing: object) -> None:
+    command = of_ada(action=action, activation=nothing, role=nothing, duration="PT1H")
+    assert problem(command) == (Code.FIELD_INVALID, "The field activation is missing, and so is role.")
+
+
+@pytest.mark.parametrize("stated", ["7", "0a" * 15, "../" + ID, "g" * 32, True, [], {}], ids=str)
+def test_what_is_no_id_of_an_activation_is_refused_by_name(stated: object) -> None:
+    command = of_ada(action="cancel", activation=stated)
+    code, what = problem(command)
+    assert (command.activation, code) == ("", Code.FIELD_INVALID)
+    assert what.startswith("The field activation is ")
+
+
+@pytest.mark.parametrize("nothing", [None, ""])
+def test_an_extension_says_how_much_longer(nothing: object) -> None:
+    command = of_ada(action="extend", activation=ID, duration=nothing)
+    assert problem(command) == (Code.DURATION_INVALID, "The field duration is missing.")
+
+
+def test_an_extension_gives_its_reason_and_ticket_as_a_request_does() -> None:
+    command = of_ada(action="extend", activation=ID, duration=1, justification="It takes longer.", ticket="CHG1")
+    assert (command.duration, command.justification, command.ticket) == (HOUR, "It takes longer.", Ticket("", "CHG1"))
+
+
+@pytest.mark.parametrize("action", ["deactivate", "cancel"])
+def test_fields_that_an_action_does_not_have_are_ignored_and_named_whatever_they_hold(action: str) -> None:
+    command = of_ada(action=action, activation=ID, duration="soon", start="never", ticket=[])
+    assert command.ignored == ("duration", "start", "ticket")
+    assert (command.duration, command.starts_at, command.ticket, command.problems) == (None, None, None, ())
+
+
+def test_a_request_for_a_role_names_no_activation() -> None:
+    command = of_ada(role="storage-admin", activation=ID)
+    assert (command.activation, command.ignored) == ("", ("activation",))
+
+
+def test_the_same_id_for_another_activation_can_be_told() -> None:
+    other = "0b" * 16
+    assert of_ada(action="cancel", activation=ID).content != of_ada(action="cancel", activation=other).content
+
+
 # Durations
 
 
@@ -337,11 +393,11 @@ def test_the_same_id_with_other_content_can_be_told() -> None:
 NAMES = st.sampled_from(
     (
         *("version", "action", "requester", "principal", "role", "duration", "start", "justification", "ticket"),
-        *("requestId", "flow", "oid", "system", "number"),
+        *("requestId", "flow", "activation", "oid", "system", "number"),
     )
 )
 TEXTS = st.text(st.characters() | st.sampled_from("\ud800\x00\u202e")) | st.sampled_from(
-    ["PT1H", "activate", "2026-01-05T09:00:00Z", "9999-12-31T00:00:00Z", "1", "-"]
+    ["PT1H", "activate", "extend", "cancel", "0a" * 16, "2026-01-05T09:00:00Z", "9999-12-31T00:00:00Z", "1", "-"]
 )
 SCALARS = st.none() | st.booleans() | st.integers() | st.floats() | TEXTS
 VALUES = st.recursive(

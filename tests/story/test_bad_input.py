@@ -3,6 +3,7 @@
 import json
 from dataclasses import replace
 from datetime import timedelta
+from html import unescape
 from pathlib import Path
 
 import pytest
@@ -108,7 +109,7 @@ async def refused(tenant: FakeTenant, **fields: object) -> list[str]:
     (mail,) = tenant.mailer.to(ADA.mail or "")
     codes = [demand.code for demand in activation.unmet]
     assert all(code in mail.html for code in codes)
-    assert all(demand.remedy in mail.html.replace("&#39;", "'") for demand in activation.unmet)
+    assert all(demand.remedy in unescape(mail.html) for demand in activation.unmet)
     return codes
 
 
@@ -144,6 +145,62 @@ async def test_what_is_wrong_is_named_to_the_requester(
     await tenant.open()
 
     assert await refused(tenant, **fields) == codes
+
+
+@pytest.mark.parametrize(
+    ("fields", "codes"),
+    [
+        ({"action": "deactivate", "role": None}, ["HG-FIELD-INVALID"]),
+        ({"action": "cancel", "activation": "../../x#?"}, ["HG-FIELD-INVALID", "HG-NOTHING-TO-CANCEL"]),
+        ({"action": "cancel", "activation": ["0" * 32], "role": None}, ["HG-FIELD-INVALID"]),
+        ({"action": "deactivate", "activation": "0" * 32}, ["HG-ACTIVATION-UNKNOWN"]),
+        ({"action": "deactivate", "role": "no-such-role"}, ["HG-NOTHING-TO-END"]),
+        ({"action": "deactivate", "role": "../../secrets#?"}, ["HG-NOTHING-TO-END"]),
+        (
+            {"action": "deactivate", "principal": "nobody@contoso.example"},
+            ["HG-PRINCIPAL-UNKNOWN", "HG-NOTHING-TO-END"],
+        ),
+        ({"action": "deactivate", "principal": ["x"]}, ["HG-FIELD-INVALID", "HG-NOTHING-TO-END"]),
+        ({"action": "deactivate", "principal": "bo@contoso.example"}, ["HG-NOT-SAME-PERSON"]),
+        ({"action": "deactivate", "version": 9}, ["HG-VERSION-UNKNOWN", "HG-NOTHING-TO-END"]),
+        ({"action": "extend", "duration": None}, ["HG-DURATION-INVALID", "HG-NOTHING-TO-EXTEND"]),
+        (
+            {"action": "extend", "duration": "-PT1H", "ticket": []},
+            [
+                "HG-DURATION-INVALID",
+                "HG-FIELD-INVALID",
+                "HG-NOTHING-TO-EXTEND",
+            ],
+        ),
+        ({"action": "cancel", "justification": "x" * 100_000}, ["HG-NOTHING-TO-CANCEL"]),
+    ],
+    ids=str,
+)
+async def test_what_is_wrong_with_a_command_is_named_to_the_requester(
+    tenant: FakeTenant, fields: dict[str, object], codes: list[str]
+) -> None:
+    await tenant.open()
+
+    assert await refused(tenant, **fields) == codes
+
+
+@pytest.mark.parametrize("action", ["deactivate", "cancel", "extend"])
+@pytest.mark.parametrize(
+    ("requester", "code"),
+    [("nobody@contoso.example", "HG-REQUESTER-UNKNOWN"), (None, "HG-REQUESTER-MISSING")],
+)
+async def test_a_command_of_nobody_is_set_aside(
+    tenant: FakeTenant, action: str, requester: str | None, code: str
+) -> None:
+    await tenant.open(approval=None)
+    tenant.ask()
+    await tenant.run()
+
+    tenant.ask(action=action, requester=requester, requestId="run-2", message_id="m-2")
+    await tenant.run()
+
+    assert tenant.quarantine.codes == [code]
+    assert (await tenant.activation()).state is State.ACTIVE
 
 
 async def test_an_eligibility_that_ended_yesterday_is_named(tenant: FakeTenant) -> None:

@@ -12,7 +12,8 @@ from local.demo.timeline import Timeline
 from local.demo.world import World
 
 ROOT = Path(__file__).parents[2]
-ADA, BO, CY = "ada@contoso.example", "bo@contoso.example", "cy@contoso.example"
+ADA, BO = "ada@contoso.example", "bo@contoso.example"
+CY, DEE = "cy@contoso.example", "dee@contoso.example"
 HELD_FOR = "PT20S"
 
 

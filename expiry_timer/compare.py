@@ -55,7 +55,7 @@ async def compare_target(target: Target, activations: Sequence[Activation], port
     for activation in activations:
         by_principal[activation.principal].append(activation)
     for activation in activations:
-        if is_overdue(activation, now=began):
+        if await _is_still_overdue(activation, began, ports):
             await notes.note(Kind.OVERDUE, activation.principal)
     doubtful: set[str] = set()
     if holders is None:
@@ -70,6 +70,14 @@ async def compare_target(target: Target, activations: Sequence[Activation], port
     return Compared(
         findings=notes.found, reported=notes.reported, holders=len(holders or ()), doubtful=frozenset(doubtful)
     )
+
+
+async def _is_still_overdue(activation: Activation, began: datetime, ports: Ports) -> bool:
+    """Whether it is overdue, read again: it may have ended since the walk over what is open."""
+    if not is_overdue(activation, now=began):
+        return False
+    current = await ports.store.activation(activation.id)
+    return current is not None and is_overdue(current, now=began)
 
 
 async def _look_at_absent(

@@ -2,14 +2,21 @@
 
 import asyncio
 import logging
+from collections.abc import Awaitable, Callable, Sequence
 from dataclasses import replace
 from datetime import timedelta
 
 import pytest
 
+from access.adapters.tables import Operation
+from access.change import move
 from access.errors import TryAgain
-from access.model import Activation, Eligibility, Scope, Source, State, Stop, Target
+from access.events import Event, Happened
+from access.model import Account, Activation, Eligibility, Scope, Source, State, Stop, Target
 from expiry_timer.reconcile import Mode, Reconciled, only_looking, reconcile
+from tests.fakes.clock import FakeClock
+from tests.fakes.directory import FakeDirectory
+from tests.fakes.tables import FakeTables
 from tests.fakes.tenant import ADA, ADA_ADMIN, BO, CY, DEE, ELIGIBLE, GROUP, OWNER, ROLE, TIMING, FakeTenant
 from tests.story.acts import pending
 
@@ -488,3 +495,117 @@ class TestOnlyLooking:
 
         assert (ops.heard, done.closed) == ([("directory.gone", GROUP)], [])
         assert (await tenant.activation()).state is State.PENDING_APPROVAL
+
+
+class Meanwhile(FakeDirectory):
+    """A directory in which something happens while an account, or who holds a target, is looked up, once."""
+
+    def __init__(self, clock: FakeClock) -> None:
+        super().__init__(clock)
+        self.watch = clock
+        self.happens: Callable[[], Awaitable[object]] | None = None
+
+    async def account(self, reference: str) -> Account | None:
+        await self._happen()
+        return await super().account(reference)
+
+    async def holders(self, target: Target) -> tuple[str, ...] | None:
+        await self._happen()
+        return await super().holders(target)
+
+    async def _happen(self) -> None:
+        if self.happens is not None:
+            happens, self.happens = self.happens, None
+            await happens()
+
+
+class FailingTables(FakeTables):
+    """Tables that can't be written while they are ``down``."""
+
+    def __init__(self) -> None:
+        super().__init__()
+        self.down: set[str] = set()
+
+    async def write(self, table: str, operations: Sequence[Operation]) -> list[str]:
+        if table in self.down:
+            raise TryAgain("the tables", after=MINUTE, fault=True)
+        return await super().write(table, operations)
+
+
+class TestWhatHappensMeanwhile:
+    @pytest.fixture
+    def directory(self) -> Meanwhile:
+        return Meanwhile(FakeClock())
+
+    @pytest.fixture
+    def tables(self) -> FailingTables:
+        return FailingTables()
+
+    @pytest.fixture
+    def tenant(self, directory: Meanwhile, tables: FailingTables) -> FakeTenant:
+        return FakeTenant(clock=directory.watch, tables=tables, directory=directory)
+
+    async def happens(self, tenant: FakeTenant, event: Event) -> None:
+        now = tenant.clock.now()
+        await tenant.store.commit(move(await tenant.activation(), Happened(event=event, at=now)), now=now)
+
+    async def test_what_is_given_back_while_it_is_looked_at_is_not_recorded_as_missing(
+        self, tenant: FakeTenant, directory: Meanwhile
+    ) -> None:
+        await active(tenant)
+        directory.take_member(GROUP, ADA_ADMIN.id)
+        await look(tenant)
+        await tenant.run_for(HOUR)
+        directory.happens = lambda: self.happens(tenant, Event.DEACTIVATED)
+
+        await look(tenant)
+
+        assert "assignment.missing" not in await tenant.events()
+
+    async def test_what_ends_while_it_is_looked_at_is_not_overdue(
+        self, tenant: FakeTenant, directory: Meanwhile, ops: Ops
+    ) -> None:
+        await active(tenant)
+        tenant.bus.messages.clear()
+        tenant.clock.advance(5 * HOUR)
+
+        async def ends() -> None:
+            await tenant.sweep()
+            await tenant.run()
+
+        directory.happens = ends
+
+        done = await look(tenant)
+
+        assert ((await tenant.activation()).state, done.findings, ops.heard) == (State.ENDED, [], [])
+
+    async def test_what_is_canceled_while_it_is_looked_at_is_not_closed_again(
+        self, tenant: FakeTenant, directory: Meanwhile
+    ) -> None:
+        await pending(tenant)
+        directory.remove_account(ADA_ADMIN.id)
+        await look(tenant)
+        await tenant.run_for(HOUR)
+        directory.happens = lambda: self.happens(tenant, Event.CANCELED)
+
+        done = await look(tenant)
+
+        assert done.closed == []
+        assert (await tenant.events())[-1] == "activation.canceled"
+
+    async def test_what_can_not_be_closed_now_is_closed_by_the_next_look(
+        self, tenant: FakeTenant, directory: Meanwhile, tables: FailingTables
+    ) -> None:
+        await pending(tenant)
+        directory.remove_account(ADA_ADMIN.id)
+        await look(tenant)
+        await tenant.run_for(HOUR)
+        tables.down.add("due")
+        failed = await look(tenant)
+        tables.down.clear()
+
+        done = await look(tenant)
+
+        waiting = await tenant.activation()
+        assert (failed.closed, failed.failed) == ([], {waiting.id: "the tables"})
+        assert done.closed == [waiting.id]

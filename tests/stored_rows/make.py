@@ -42,34 +42,28 @@ class Stubborn(FakeDirectory):
         self.does: dict[str, str] = {}
 
     async def assign(self, principal: str, target: Target, *, deadline: float) -> None:
-        match self.does.get(target.id):
-            case "refuse":
-                raise DirectoryRefused("Authorization_RequestDenied")
-            case "fail the ask":
-                raise FAULT
-            case "lose the answer of the ask":
-                await super().assign(principal, target, deadline=deadline)
-                raise FAULT
-        await super().assign(principal, target, deadline=deadline)
+        does = self.does.get(target.id)
+        if does == "refuse":
+            raise DirectoryRefused("Authorization_RequestDenied")
+        if does != "fail the ask":
+            await super().assign(principal, target, deadline=deadline)
+        if does in {"fail the ask", "lose the answer of the ask"}:
+            raise FAULT
 
     async def remove(self, principal: str, target: Target, *, deadline: float) -> None:
-        match self.does.get(target.id):
-            case "fail the removal":
-                raise FAULT
-            case "lose the answer of the removal":
-                self.take_member(target.id, principal)
-                raise FAULT
+        does = self.does.get(target.id)
+        if does == "lose the answer of the removal":
+            self.take_member(target.id, principal)
+        if does in {"fail the removal", "lose the answer of the removal"}:
+            raise FAULT
         await super().remove(principal, target, deadline=deadline)
 
     async def presence(self, principal: str, target: Target) -> Presence:
-        match self.does.get(target.id):
-            case "fail the read":
-                raise FAULT
-            case "show it still":
-                return Presence.HELD
-            case "don't show it yet":
-                return Presence.NOT_HELD
-        return await super().presence(principal, target)
+        does = self.does.get(target.id)
+        if does == "fail the read":
+            raise FAULT
+        shown = {"show it still": Presence.HELD, "don't show it yet": Presence.NOT_HELD}
+        return shown[does] if does in shown else await super().presence(principal, target)
 
 
 class Maker:

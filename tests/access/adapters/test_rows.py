@@ -12,6 +12,7 @@ from access.adapters.ledger import _NOT_STORED
 from access.adapters.quarantine import SetAside, Verdict
 from access.adapters.register import PersonLinks
 from access.adapters.rows import SCHEMA, SCHEMA_VERSIONS, from_row, to_row, version_of
+from access.adapters.tables import Value
 from access.errors import TryAgain
 from access.hold import Before, Hold, Phase
 from access.model import (
@@ -209,14 +210,14 @@ class TestVersions:
         value, keys = data.draw(STORED[kind]), KEYS[kind]
         row = {**to_row(value, leave_out=keys), "later": 3, "later_still": "so", "latest": True}
 
-        found = from_row(kind, row, **{name: getattr(value, name) for name in keys})
+        found: Any = from_row(kind, row, **{name: getattr(value, name) for name in keys})
 
         assert replace(found, carried={}) == value
         assert to_row(replace(found, etag="changed"), leave_out=keys) == row
 
     @pytest.mark.parametrize("kind", STORED)
     def test_a_row_that_this_version_must_not_touch_is_waited_for(self, kind: type) -> None:
-        row = {SCHEMA: version_of(kind) + 1, "state": "a state that nobody knows yet"}
+        row: dict[str, Value] = {SCHEMA: version_of(kind) + 1, "state": "a state that nobody knows yet"}
 
         with pytest.raises(TryAgain) as later:
             from_row(kind, row)

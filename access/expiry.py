@@ -191,7 +191,10 @@ FRESH_FOR = timedelta(minutes=3)
 REST = timedelta(seconds=30)
 """How soon after a sweep another one finds nothing new."""
 
-TICK_EVERY = timedelta(seconds=60)
+TICK_SECOND = 25
+"""At which second of its minute a tick comes: the timer has swept at the first, so where that lives the tick rests."""
+
+TICK_NOTICE = timedelta(seconds=20)
 TICK_MARGIN = timedelta(seconds=15)
 """What clocks may differ by: a tick that comes to a slow clock has come all the same."""
 
@@ -206,6 +209,12 @@ def is_fresh(ended: datetime | None, *, now: datetime) -> bool:
 def may_rest(ended: datetime | None, *, now: datetime) -> bool:
     """Whether a sweep has just finished; one that ended in what a fast clock calls the future counts too."""
     return ended is not None and abs(now - ended) < REST
+
+
+def next_tick_at(now: datetime) -> datetime:
+    """Return when the next tick is to come; never the one whose turn it is just now."""
+    at = now.replace(second=TICK_SECOND, microsecond=0)
+    return at if at - now >= TICK_NOTICE else at + timedelta(minutes=1)
 
 
 def tick_is_over(next_at: datetime | None, *, now: datetime) -> bool:

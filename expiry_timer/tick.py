@@ -1,4 +1,4 @@
-"""The tick: a message that starts the sweep a minute later, and so on for ever, also where the host's timer stands still.
+"""The tick: a message that starts the sweep once a minute, for ever, also where the host's timer stands still.
 
 Every sweep sees to the next tick, whatever started it. It never breeds: the tick that is to come is on record, and only
 who replaces one that has come sends another.
@@ -8,7 +8,7 @@ import logging
 
 from access import ids
 from access.errors import TryAgain
-from access.expiry import TICK_EVERY
+from access.expiry import next_tick_at
 from access.ports import Ports
 from access.wire import VERSION
 
@@ -24,7 +24,7 @@ async def renew_tick(*, ports: Ports) -> None:
         TryAgain: it could not be sent; whoever sweeps next does.
     """
     now = ports.clock.now()
-    at = now + TICK_EVERY
+    at = next_tick_at(now)
     if not await ports.pulse.claim_tick(at, now=now):
         return
     try:

@@ -25,6 +25,7 @@ from access.expiry import (
     judge,
     look_is_due,
     may_rest,
+    next_tick_at,
     next_alert_at,
     overdue_by,
     queue_for,
@@ -417,6 +418,19 @@ def test_a_sweep_is_fresh_for_three_minutes_after_its_end() -> None:
     assert is_fresh(NOW, now=NOW + 3 * MINUTE - SECOND)
     assert not is_fresh(NOW, now=NOW + 3 * MINUTE)
     assert not is_fresh(None, now=NOW)
+
+
+@pytest.mark.parametrize(
+    ("seconds", "until"), [(0, 25), (5, 20), (6, 79), (10, 75), (24, 61), (25, 60), (26, 59), (59, 26)]
+)
+def test_a_tick_comes_where_the_timer_has_just_swept_and_is_never_the_one_that_is_here(
+    seconds: int, until: int
+) -> None:
+    minute = NOW.replace(second=0)
+    now = minute + seconds * SECOND
+
+    assert next_tick_at(now) == now + until * SECOND
+    assert not tick_is_over(next_tick_at(now), now=now)
 
 
 def test_who_comes_within_thirty_seconds_of_a_sweep_may_rest_whichever_clock_is_fast() -> None:

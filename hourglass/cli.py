@@ -15,6 +15,7 @@ from typer.exceptions import TyperException
 from access.adapters.settings import SettingsWrong
 from access.errors import Conflict, TryAgain
 from hourglass.apply import apply
+from hourglass.commands import cancel, deactivate, extend
 from hourglass.listing import list_held
 from hourglass.outside import Tenant
 from hourglass.printing import error_console
@@ -100,6 +101,9 @@ def options(
 
 
 app.command("request")(request)
+app.command("deactivate")(deactivate)
+app.command("cancel")(cancel)
+app.command("extend")(extend)
 app.command("show")(show)
 app.command("list")(list_held)
 app.command("apply")(apply)

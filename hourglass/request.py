@@ -50,24 +50,25 @@ def request(
         "duration": duration,
         "justification": justification,
         "start": start,
-        "ticket": _ticket(ticket),
+        "ticket": ticket_of(ticket),
     }
     if json_body is not None:
         if validate or any(stated.values()):
             raise Stop("--json-body stands alone; only --request-id goes with it.", code=ExitCode.WRONG_USE)
         body = _bytes_of(json_body)
-        message_id = request_id or _fresh_id(body, outside)
+        message_id = request_id or fresh_id(body, outside)
     else:
         _check(role, requester, duration)
         said = {key: value for key, value in stated.items() if value}
         asked: dict[str, Any] = {"version": 1, "action": "validate" if validate else "activate", **said, "flow": FLOW}
-        message_id = request_id or _fresh_id(json.dumps(asked).encode(), outside)
+        message_id = request_id or fresh_id(json.dumps(asked).encode(), outside)
         body = json.dumps({**asked, "requestId": message_id}, ensure_ascii=False).encode()
     outside.send(QUEUE, body, message_id=message_id)
-    _say(body, message_id, outside)
+    say_what_comes(body, message_id, outside)
 
 
-def _ticket(text: str) -> dict[str, str] | str:
+def ticket_of(text: str) -> dict[str, str] | str:
+    """Return a ticket as a message has it: with its system where one is named."""
     system, colon, number = text.partition(":")
     return {"system": system.strip(), "number": number.strip()} if colon else text
 
@@ -90,12 +91,13 @@ def _bytes_of(path: Path) -> bytes:
         raise Stop(f"{path} can't be read: {error.strerror}.", code=ExitCode.WRONG_USE) from error
 
 
-def _fresh_id(content: bytes, outside: Outside) -> str:
+def fresh_id(content: bytes, outside: Outside) -> str:
     """Return an id for this attempt: the same text twice within one second is one request (law 8)."""
     return ids.digest("command", outside.now().isoformat(), content.hex())
 
 
-def _say(body: bytes, message_id: str, outside: Outside) -> None:
+def say_what_comes(body: bytes, message_id: str, outside: Outside) -> None:
+    """Say under which ids a message that was sent is known, and how to see its outcome."""
     out = console()
     out.print(f"Sent to the queue {QUEUE}.")
     try:
@@ -117,5 +119,11 @@ def _say(body: bytes, message_id: str, outside: Outside) -> None:
         source=command.source,
         request=command.request_id,
     )
-    print_table(fields(("message", message_id), ("activation", activation)))
-    out.print(f"See what comes of it: hourglass show {activation} --wait", soft_wrap=True)
+    if command.action is Action.ACTIVATE:
+        print_table(fields(("message", message_id), ("activation", activation)))
+        out.print(f"See what comes of it: hourglass show {activation} --wait", soft_wrap=True)
+        return
+    print_table(fields(("message", message_id), ("activation", command.activation), ("record", activation)))
+    seen_by = f"hourglass show {command.activation} --wait" if command.activation else "hourglass list"
+    out.print(f"See what comes of it: {seen_by}", soft_wrap=True)
+    out.print(f"What is refused, or waits for approval, has the record: hourglass show {activation}", soft_wrap=True)

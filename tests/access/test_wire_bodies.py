@@ -12,7 +12,7 @@ from hypothesis import strategies as st
 from access.body import BODY_LIMIT, read_body
 from access.errors import Code, Unusable
 from access.model import Door
-from access.wire import RequestCommand, Envelope, read_request
+from access.wire import Envelope, RequestCommand, read_request
 
 SAMPLES = Path(__file__).parent.parent / "samples" / "activation-requests"
 MANIFEST: dict[str, dict[str, Any]] = json.loads((SAMPLES / "manifest.json").read_text(encoding="utf-8"))

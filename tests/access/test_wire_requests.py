@@ -12,7 +12,7 @@ from access.errors import Code, Unusable
 from access.ids import activation_id
 from access.model import Action, Door, Ticket
 from access.policy import JUSTIFICATION_LIMIT, Allowed, Ask, Facts, NotAllowed, evaluate
-from access.wire import ATTEMPT, IDENTITY, RequestCommand, Envelope, clean, read_duration, read_request
+from access.wire import ATTEMPT, IDENTITY, Envelope, RequestCommand, clean, read_duration, read_request
 from tests.access.contoso import ADA, ADA_ADMIN, ELIGIBLE, HOUR, MINUTE, NOW, ROLE, SECOND
 
 ENVELOPE = Envelope(queue="activation-requests", message_id="message-1")

@@ -1,6 +1,7 @@
 """Ending is not ended: removals that are overdue are reported, and what was proven gone is looked at once more."""
 
 import logging
+from collections.abc import Awaitable, Callable
 from datetime import timedelta
 
 import pytest
@@ -9,8 +10,11 @@ from access.adapters import keys
 from access.adapters.tables import Row
 from access.errors import Conflict, TryAgain
 from access.expiry import LOOK_AGAIN_AFTER
-from access.model import State
+from access.hold import Presence
+from access.model import State, Target
 from expiry_timer.end_due import end_due
+from tests.fakes.clock import FakeClock
+from tests.fakes.directory import FakeDirectory
 from tests.fakes.tenant import ADA_ADMIN, GROUP, FakeTenant
 
 SECOND, MINUTE, HOUR = timedelta(seconds=1), timedelta(minutes=1), timedelta(hours=1)
@@ -155,27 +159,41 @@ class TestTheLookAfterTheProof:
 
         await tenant.run_for(LOOK_AGAIN_AFTER + 5 * MINUTE)
 
-        events = [event for activation in await tenant.activations() for event in await events_of(tenant, activation.id)]
+        events = [
+            event for activation in await tenant.activations() for event in await events_of(tenant, activation.id)
+        ]
         assert "assignment.returned" not in events
         assert tenant.is_held()
 
-    async def test_one_that_is_given_anew_while_we_read_is_not_taken_for_a_return(self, tenant: FakeTenant) -> None:
-        await ended(tenant)
+    async def test_one_that_is_given_anew_while_we_read_is_not_taken_for_a_return(self) -> None:
+        clock = FakeClock()
+        directory = BusyDirectory(clock)
+        tenant = await ended(FakeTenant(clock=clock, directory=directory))
         activation = await tenant.activation()
-        tenant.clock.advance(LOOK_AGAIN_AFTER + MINUTE)
-        read = tenant.directory.presence
+        clock.advance(LOOK_AGAIN_AFTER + MINUTE)
 
-        async def meanwhile(principal: str, target: object) -> object:
-            hold = await tenant.store.hold(activation.principal, activation.target)
-            await tenant.store.write_hold(hold)  # as the claim of another activation does
-            tenant.directory.put_member(GROUP, ADA_ADMIN.id)
-            return await read(principal, target)  # type: ignore[arg-type] # as it was called
+        async def claimed() -> None:
+            await tenant.store.write_hold(await tenant.store.hold(activation.principal, activation.target))
+            directory.put_member(GROUP, ADA_ADMIN.id)
 
-        tenant.directory.presence = meanwhile  # type: ignore[method-assign, assignment] # the instant between two calls
+        directory.before_reading = claimed
 
         await end_due(activation.id, ports=tenant.ports)
 
+        assert tenant.is_held()
         assert (await tenant.events())[-1] == "removal.proven"
+
+
+class BusyDirectory(FakeDirectory):
+    """A directory in which something happens just before it is read."""
+
+    before_reading: Callable[[], Awaitable[None]] | None = None
+
+    async def presence(self, principal: str, target: Target) -> Presence:
+        happening, self.before_reading = self.before_reading, None
+        if happening is not None:
+            await happening()
+        return await super().presence(principal, target)
 
 
 async def events_of(tenant: FakeTenant, activation: str) -> list[str]:

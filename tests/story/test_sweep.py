@@ -2,14 +2,14 @@
 
 import json
 from collections import Counter
-from collections.abc import Mapping
+from collections.abc import AsyncIterator, Mapping, Sequence
 from dataclasses import replace
 from datetime import datetime, timedelta
 
 import pytest
 
 from access.adapters import keys
-from access.adapters.tables import Insert, Put, Row
+from access.adapters.tables import Delete, Insert, Operation, Put, Row
 from access.change import begin
 from access.errors import Conflict, TryAgain
 from access.events import Event, Happened
@@ -22,6 +22,7 @@ from expiry_timer.sweep import NUDGES, TIME_LIMIT, Starter, sweep
 from expiry_timer.tick import call_for_sweep
 from tests.fakes.bus import FakeBus, FakeMessage
 from tests.fakes.clock import ARBITRARY_MORNING, FakeClock
+from tests.fakes.tables import FakeTables
 from tests.fakes.tenant import FakeTenant
 from tests.promises.samples import asked_for
 
@@ -120,14 +121,7 @@ class TestWhatStopsIt:
         self, tenant: FakeTenant, fault: Exception
     ) -> None:
         activations = await due_together(tenant, 3, apart=SECOND)
-        read = tenant.store.activation
-
-        async def failing(activation: str) -> object:
-            if activation == activations[0]:
-                raise fault
-            return await read(activation)
-
-        tenant.store.activation = failing  # type: ignore[method-assign, assignment] # what the store may raise
+        faulty(tenant).faults["get", "activations", activations[0]] = fault
 
         swept = await tenant.sweep()
 
@@ -163,14 +157,7 @@ class TestWhatStopsIt:
     ) -> None:
         activations = await due_together(tenant, 40)
         lost = keys.shard(activations[0])
-        query = tenant.tables.query
-
-        def failing(table: str, partition: str, **span: object) -> object:
-            if (table, partition) == ("due", lost):
-                raise OUT
-            return query(table, partition, **span)  # type: ignore[arg-type] # as it was called
-
-        tenant.tables.query = failing  # type: ignore[method-assign, assignment] # what tables may raise
+        faulty(tenant).faults["query", "due", lost] = OUT
 
         swept = await tenant.sweep()
 
@@ -192,10 +179,7 @@ class TestWhatStopsIt:
     async def test_a_heartbeat_that_can_not_be_written_undoes_nothing(self, tenant: FakeTenant) -> None:
         (activation,) = await due_together(tenant, 1)
 
-        async def failing(_: Beat) -> None:
-            raise OUT
-
-        tenant.ports.pulse.beat = failing  # type: ignore[method-assign, assignment] # what the pulse may raise
+        faulty(tenant).faults["write", "control", keys.HEARTBEAT] = OUT
 
         await tenant.sweep()
 
@@ -345,35 +329,22 @@ class TestDeadLetters:
 
         assert [(await tenant.sweep()).dead_letters for _ in range(3)] == [50, 20, 0]
 
-    async def test_one_that_can_not_be_set_aside_stays_where_it_is(self, tenant: FakeTenant) -> None:
+    @pytest.mark.parametrize("fault", [OUT, RuntimeError("a bug")], ids=repr)
+    async def test_one_that_can_not_be_set_aside_stays_where_it_is_and_keeps_no_other(
+        self, tenant: FakeTenant, fault: Exception
+    ) -> None:
         self.dead(tenant)
-        self.dead(tenant)
-        set_aside = tenant.quarantine.set_aside
-        faults: list[Exception] = [OUT]
+        tenant.clock.advance(24 * HOUR)
+        other = self.dead(tenant)
+        day = keys.day(ARBITRARY_MORNING)
+        faulty(tenant).faults["write", "quarantine", day] = fault
 
-        async def failing(**values: object) -> None:
-            if faults:
-                raise faults.pop()
-            await set_aside(**values)  # type: ignore[arg-type] # as it was called
+        first = await tenant.sweep()
+        faulty(tenant).faults.clear()
+        second = await tenant.sweep()
 
-        tenant.quarantine.set_aside = failing  # type: ignore[method-assign] # what the quarantine may raise
-
-        assert [(await tenant.sweep()).dead_letters for _ in range(2)] == [1, 1]
-        assert len(tenant.quarantine.kept) == 2
-
-    async def test_a_bug_at_one_keeps_no_other(self, tenant: FakeTenant) -> None:
-        self.dead(tenant)
-        second = self.dead(tenant)
-        set_aside = tenant.quarantine.set_aside
-
-        async def failing(**values: object) -> None:
-            if values["identity"] != second.message_id:
-                raise RuntimeError
-            await set_aside(**values)  # type: ignore[arg-type] # as it was called
-
-        tenant.quarantine.set_aside = failing  # type: ignore[method-assign] # a bug
-
-        assert (await tenant.sweep()).dead_letters == 1
+        assert (first.dead_letters, second.dead_letters) == (1, 1)
+        assert list(tenant.quarantine.kept) == [("notifications", other.message_id), ("notifications", "m-0")]
 
     async def test_one_that_was_set_aside_and_not_taken_out_is_set_aside_once(self, tenant: FakeTenant) -> None:
         self.dead(tenant)
@@ -395,9 +366,46 @@ class TestDeadLetters:
 
 
 @pytest.fixture
+def tenant() -> FakeTenant:
+    return FakeTenant(tables=FaultyTables())
+
+
+@pytest.fixture
 def ticking(tenant: FakeTenant) -> FakeTenant:
     tenant.bus.unheard.clear()
     return tenant
+
+
+class FaultyTables(FakeTables):
+    """Tables that raise ``faults`` for a call, a table and a partition."""
+
+    def __init__(self) -> None:
+        super().__init__()
+        self.faults: dict[tuple[str, str, str], Exception] = {}
+
+    async def get(self, table: str, partition: str, key: str) -> Row | None:
+        self._may("get", table, partition)
+        return await super().get(table, partition, key)
+
+    def query(
+        self, table: str, partition: str, *, start: str, end: str, limit: int | None = None
+    ) -> AsyncIterator[Row]:
+        self._may("query", table, partition)
+        return super().query(table, partition, start=start, end=end, limit=limit)
+
+    async def write(self, table: str, operations: Sequence[Operation]) -> list[str]:
+        first = operations[0]
+        self._may("write", table, first.partition if isinstance(first, Delete) else first.row.partition)
+        return await super().write(table, operations)
+
+    def _may(self, call: str, table: str, partition: str) -> None:
+        if fault := self.faults.get((call, table, partition)):
+            raise fault
+
+
+def faulty(tenant: FakeTenant) -> FaultyTables:
+    assert isinstance(tenant.tables, FaultyTables)
+    return tenant.tables
 
 
 class SlowBus(FakeBus):

@@ -2,6 +2,7 @@
 
 import asyncio
 import re
+import shlex
 from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
@@ -11,7 +12,7 @@ from jsonschema import Draft202012Validator
 
 from hourglass.roles_file import placed_yaml, reference, shape
 from tests.fakes.tenant import FakeTenant
-from tests.hourglass.conftest import EXAMPLES, Run
+from tests.hourglass.conftest import EXAMPLES, FakeOutside, Run
 
 DOCUMENTS = Path(__file__).parents[2] / "docs"
 COMMAND = (DOCUMENTS / "command.md").read_text()
@@ -61,6 +62,26 @@ def test_the_example_of_a_reading_command_is_its_output(tenant: FakeTenant, run:
     assert result.stdout == output
 
 
+@pytest.mark.parametrize("command", ["stop granting", "stops", "revoke", "restore"])
+def test_the_example_of_a_command_that_ops_need_is_its_output(
+    tenant: FakeTenant, outside: FakeOutside, run: Run, command: str
+) -> None:
+    async def hold() -> None:
+        await tenant.open(approval=None)
+        tenant.ask()
+        await tenant.run()
+
+    asyncio.run(hold())
+    outside.works = tenant.run
+    if command == "stops":
+        run(*shlex.split(example_of("stop granting")[0])[1:])
+    typed, output = example_of(command)
+
+    result = run(*shlex.split(typed)[1:])
+
+    assert result.stdout == output
+
+
 def test_the_example_of_apply_is_its_output(run: Run, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.chdir(EXAMPLES.parent)
     typed, output = example_of("apply --direct --dry-run")
@@ -81,8 +102,21 @@ def test_the_example_of_a_wrong_file_is_its_output(run: Run, tmp_path: Path, mon
 
 
 def test_every_option_is_explained(run: Run) -> None:
-    for command in ("request", "show", "list", "apply"):
-        options = set(re.findall(r"^ +(--[a-z-]+)", run(command, "--help").stdout, re.MULTILINE)) - {"--help"}
+    commands = (
+        "request",
+        "show",
+        "list",
+        "apply",
+        "stop granting",
+        "start granting",
+        "stops",
+        "revoke",
+        "restore",
+        "resume",
+    )
+    for command in commands:
+        said = run(*command.split(), "--help").stdout
+        options = set(re.findall(r"^ +(--[a-z-]+)", said, re.MULTILINE)) - {"--help"}
         assert options
         assert [option for option in sorted(options) if option not in COMMAND] == []
 

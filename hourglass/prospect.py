@@ -17,7 +17,7 @@ from access.errors import Unusable
 from access.expiry import due_event
 from access.lifecycle import Work, asks_for, is_final
 from access.model import Action, Activation, Door
-from access.wire import Envelope, read_nudge, read_request, read_telling
+from access.wire import Envelope, RequestCommand, read_nudge, read_request, read_telling
 from hourglass.record import Records
 
 _WORK = {
@@ -66,19 +66,28 @@ async def _of_request(entry: SetAside, body: Mapping[str, Any], tables: Tables, 
         request=command.request_id,
     )
     known = await Records(tables).activation(own)
-    if known is not None and known.content != command.content:
-        says = "It would be set aside again: its id was used before, with other content."
-        return replace(_about(known, says), reads=False)
     if known is not None:
-        return _about(known, f"It was decided already; {_ahead(known, now)}.")
+        return _again(known, known.content, command, now)
+    if command.action is Action.ACTIVATE:
+        return Prospect(reads=True, says="It is not on record: it would be decided now.")
     if not command.activation:
-        return Prospect(reads=True, says=f"It is not on record: it would be decided now ({command.action}).")
+        says = f"It would be carried out now, unless it was already ({command.action}); it names a role, and no activation."
+        return Prospect(reads=True, says=says)
     named = await Records(tables).activation(command.activation)
     if named is None:
         return Prospect(reads=True, says="It names no activation that is on record; its sender would be told.")
-    if await tables.get("activations", named.id, keys.command(entry.identity)) is not None:
-        return _about(named, f"It was carried out already; {_ahead(named, now)}.")
+    done = await tables.get("activations", named.id, keys.command(own))
+    if done is not None:
+        return _again(named, str(done.values.get("content", "")), command, now)
     return _about(named, f"It would be carried out now, where the state allows it ({command.action}).")
+
+
+def _again(activation: Activation, content: str, command: RequestCommand, now: datetime) -> Prospect:
+    """Return what comes of a request that had its effect, when it said ``content``."""
+    if content != command.content:
+        says = "It would be set aside again: its id was used before, with other content."
+        return replace(_about(activation, says), reads=False)
+    return _about(activation, f"It had its effect already; {_ahead(activation, now)}.")
 
 
 async def _of_nudge(body: Mapping[str, Any], tables: Tables, now: datetime) -> Prospect:

@@ -301,7 +301,7 @@ class TestWhatWouldComeOfIt:
     def test_a_request_that_is_not_on_record_would_be_decided(self, tenant: FakeTenant, run: Run) -> None:
         said = self.ahead(tenant, run, {"requester": ADA.id, "role": "backup-operators"}, REQUESTS)
 
-        assert said == "It is not on record: it would be decided now (activate)."
+        assert said == "It is not on record: it would be decided now."
 
     def test_a_request_that_was_decided_names_its_activation(self, tenant: FakeTenant, run: Run) -> None:
         activation = asyncio.run(self.id_of_pending(tenant))
@@ -310,7 +310,7 @@ class TestWhatWouldComeOfIt:
         said = self.ahead(tenant, run, json.loads(asked.body), REQUESTS)
 
         assert said == (
-            "It was decided already; approvers who were not asked yet would be asked. "
+            "It had its effect already; approvers who were not asked yet would be asked. "
             f"Activation {activation}: pending_approval."
         )
 
@@ -338,6 +338,24 @@ class TestWhatWouldComeOfIt:
             f"It would be carried out now, where the state allows it ({action}). "
             f"Activation {activation}: pending_approval."
         )
+
+    def test_a_command_that_was_carried_out_is_not_carried_out_again(self, tenant: FakeTenant, run: Run) -> None:
+        activation = asyncio.run(self.id_of_pending(tenant))
+        body = {"requester": ADA.id, "action": "cancel", "activation": activation, "requestId": "run-2"}
+        put(tenant, json.dumps(body).encode(), message_id="m-2")
+
+        said = self.ahead(tenant, run, body, REQUESTS)
+        other = self.ahead(tenant, run, {**body, "justification": "Why not"}, REQUESTS, identity="m-3")
+
+        assert said == f"It had its effect already; nothing would happen. Activation {activation}: canceled (final)."
+        assert other.startswith("It would be set aside again: its id was used before, with other content.")
+
+    def test_a_command_that_names_a_role_says_what_can_not_be_told_yet(self, tenant: FakeTenant, run: Run) -> None:
+        body = {"requester": ADA.id, "action": "extend", "role": "backup-operators", "duration": "PT1H"}
+
+        said = self.ahead(tenant, run, body, REQUESTS)
+
+        assert said.startswith("It would be carried out now, unless it was already (extend)")
 
     def test_a_command_about_nothing_on_record_is_answered(self, tenant: FakeTenant, run: Run) -> None:
         body = {"requester": ADA.id, "action": "cancel", "activation": "a0" * 16}

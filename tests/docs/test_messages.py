@@ -96,7 +96,10 @@ def test_the_page_of_requests_names_every_field_of_the_schema() -> None:
     "change",
     [
         {"version": 2},
-        {"action": "extend"},
+        {"action": "destroy"},
+        {"action": "cancel", "role": None},
+        {"action": "extend", "duration": None},
+        {"action": "deactivate", "activation": "7ec1"},
         {"duration": "8 hours"},
         {"duration": 0},
         {"duration": "P"},

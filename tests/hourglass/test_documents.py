@@ -52,6 +52,12 @@ def test_the_example_of_request_is_its_output(run: Run) -> None:
     assert result.stdout == output
 
 
+def test_the_example_of_a_command_about_an_activation_is_its_output(run: Run) -> None:
+    typed, output = example_of("extend")
+
+    assert run(*shlex.split(typed)[1:]).stdout == output
+
+
 @pytest.mark.parametrize("command", ["show", "list"])
 def test_the_example_of_a_reading_command_is_its_output(tenant: FakeTenant, run: Run, command: str) -> None:
     asyncio.run(_ask(tenant))

@@ -127,8 +127,7 @@ class ServiceBus:
         """Return what is in the dead-letter queues, all of them side by side: an empty one costs one look."""
         async with self._collecting:
             used, self._used = self._used, []
-            for receiver in used:
-                await _close(receiver)
+            await asyncio.gather(*(_close(receiver) for receiver in used))
             found = await asyncio.gather(*(self._dead_letters_of(queue, limit) for queue in queues))
         return tuple(letter for letters in found for letter in letters)
 
@@ -138,19 +137,26 @@ class ServiceBus:
         Waiting for messages would leave credit at the broker, and what it sends on that credit waits here until its lock
         is over. So a receiver that has received is closed at the next look, which gives back what it holds.
         """
-        receiver = self._receivers.pop(queue, None) or self._client.get_queue_receiver(
-            queue, sub_queue=ServiceBusSubQueue.DEAD_LETTER
-        )
+        kept = self._receivers.pop(queue, None)
+        if kept is not None:
+            try:
+                return await self._look(queue, kept, limit)
+            except _FAULTS:  # the service detaches a link that was idle for some minutes
+                await _close(kept)
+        receiver = self._client.get_queue_receiver(queue, sub_queue=ServiceBusSubQueue.DEAD_LETTER)
         try:
-            async with asyncio.timeout(COLLECT_LIMIT):
-                if not await receiver.peek_messages(max_message_count=1, sequence_number=1):
-                    self._receivers[queue] = receiver
-                    return []
-                messages = await receiver.receive_messages(max_message_count=limit, max_wait_time=RECEIVE_WAIT)
+            return await self._look(queue, receiver, limit)
         except _FAULTS as error:
             log.warning("dead_letters.unread", extra={"queue": queue, "what": type(error).__name__})
             await _close(receiver)
             return []
+
+    async def _look(self, queue: str, receiver: ServiceBusReceiver, limit: int) -> list[ReceivedDeadLetter]:
+        async with asyncio.timeout(COLLECT_LIMIT):
+            if not await receiver.peek_messages(max_message_count=1, sequence_number=1):
+                self._receivers[queue] = receiver
+                return []
+            messages = await receiver.receive_messages(max_message_count=limit, max_wait_time=RECEIVE_WAIT)
         self._used.append(receiver)
         return [_letter(queue, message, receiver) for message in messages]
 

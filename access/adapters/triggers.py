@@ -24,6 +24,9 @@ log = logging.getLogger(__name__)
 NUDGED = frozenset({"provisioning", "expirations"})
 """Queues whose messages name an activation that has work left: they get a due row beside the message."""
 
+_PAUSE_LIMITS = {"ticks": timedelta(minutes=1)}
+"""Where waiting longer would be worse than trying: after an outage, the sweep is to go on at once."""
+
 _CONFLICT_PAUSE = timedelta(seconds=2)
 
 
@@ -87,7 +90,7 @@ async def _put_off(raw: bytes, envelope: Envelope, later: TryAgain, ports: Ports
     attempt = envelope.attempt + 1
     after = max(later.after, timedelta(seconds=1))
     if envelope.queue not in NUDGED:
-        after = min(after * 2 ** min(attempt - 1, 8), BACK_OFF_LIMIT)
+        after = min(after * 2 ** min(attempt - 1, 8), _PAUSE_LIMITS.get(envelope.queue, BACK_OFF_LIMIT))
     at = ports.clock.now() + after
     level = logging.WARNING if later.fault else logging.INFO
     extra = {"queue": envelope.queue, "what": later.what, "seconds": after.total_seconds(), "attempt": attempt}

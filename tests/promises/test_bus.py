@@ -276,6 +276,23 @@ class TestOverASocket:
         assert letter.envelope.message_id == "m-1"
         assert "dead_letters.unread" in [record.message for record in caplog.records]
 
+    async def test_after_the_broker_was_gone_the_next_look_opens_anew(self, caplog: pytest.LogCaptureFixture) -> None:
+        (port,) = free_ports(1)
+        with RunningBroker(topology=TOPOLOGY, port=port) as broker:
+            client = ServiceBusClient.from_connection_string(broker.connection_string, retry_total=0)
+            bus = ServiceBus(client)
+            assert await bus.dead_letters([QUEUE], limit=10) == ()
+
+        async with client:
+            assert await bus.dead_letters([QUEUE], limit=10) == ()
+            assert [record.message for record in caplog.records].count("dead_letters.unread") == 1
+            with RunningBroker(topology=TOPOLOGY, port=port) as broker:
+                world = RealWorld(broker, client)
+                await bus.send(QUEUE, {}, message_id="m-1", correlation_id="")
+                await world.kill(QUEUE)
+                (letter,) = await bus.dead_letters([QUEUE], limit=10)
+                assert letter.envelope.message_id == "m-1"
+
     async def test_a_letter_whose_lock_is_over_is_not_done(self, real_world: RealWorld) -> None:
         await real_world.bus.send(QUEUE, {}, message_id="m-1", correlation_id="")
         await real_world.kill(QUEUE)

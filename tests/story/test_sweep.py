@@ -282,6 +282,23 @@ class TestTheTick:
 
         assert [left.queue for left in ticking.bus.messages] == ["ticks"]
 
+    async def test_after_an_outage_of_the_tables_ticks_go_on_within_a_minute_though_the_timer_stands_still(
+        self, ticking: FakeTenant
+    ) -> None:
+        await ticking.sweep()
+        tables = faulty(ticking)
+        tables.faults = {(call, "control", keys.HEARTBEAT): OUT for call in ("get", "write")}
+        await ticking.run_for(HOUR, sweeping=False)
+
+        tables.faults.clear()
+        back = ticking.clock.now()
+        await ticking.run_for(MINUTE, sweeping=False)
+
+        last = await beat(ticking)
+        assert last is not None
+        assert last.ended >= back
+        assert [left.queue for left in ticking.bus.messages] == ["ticks"]
+
     async def test_whoever_calls_for_a_sweep_gets_one_by_a_message(self, ticking: FakeTenant) -> None:
         (activation,) = await due_together(ticking, 1)
 

@@ -4,6 +4,7 @@ Whether it is done is decided by the app; this says where the answer can be seen
 """
 
 import json
+from collections.abc import Mapping
 from typing import Annotated
 
 import typer
@@ -77,7 +78,9 @@ def extend(
     _send(context.obj, Action.EXTEND, requester, said, request_id)
 
 
-def _send(outside: Outside, action: Action, requester: str, said: dict[str, str | dict[str, str]], own_id: str) -> None:
+def _send(
+    outside: Outside, action: Action, requester: str, said: Mapping[str, str | dict[str, str]], own_id: str
+) -> None:
     activation = str(said["activation"]).strip().lower()
     example = f"hourglass {action} ID --requester ada@contoso.example"
     if not requester:

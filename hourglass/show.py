@@ -13,7 +13,7 @@ from rich.text import Text
 
 from access.expiry import ALARM_ROW, NOW_ROW, RETRY_ROW
 from access.lifecycle import is_busy
-from access.model import Activation, Door
+from access.model import Action, Door
 from access.policy import spoken
 from hourglass.outside import Outside
 from hourglass.printing import console, fields, print_json, print_table, table
@@ -90,7 +90,7 @@ def _print(record: Record, now: datetime) -> None:
     heading = Text(f"{shown(activation.role_name or activation.role)} for {shown(activation.principal_name)}: ")
     heading.append(str(activation.state), style="bold")
     out.print(heading)
-    print_table(_facts(activation, now))
+    print_table(_facts(record, now))
     if activation.unmet:
         rows = table("Unmet demand", "What to do")
         for demand in activation.unmet:
@@ -110,7 +110,8 @@ def _print(record: Record, now: datetime) -> None:
     print_table(_around(record, now))
 
 
-def _facts(activation: Activation, now: datetime) -> Table:
+def _facts(record: Record, now: datetime) -> Table:
+    activation, names = record.activation, _names(record)
     proven = "" if activation.door is Door.SIGNED_IN else " (who asked is not proven)"
     through = f", through {activation.through}{proven}" if activation.through else proven
     ticket = activation.ticket
@@ -119,6 +120,8 @@ def _facts(activation: Activation, now: datetime) -> Table:
         decided = f"{activation.decision} by {activation.decided_by_name} at {instant(activation.decided_at)}"
     return fields(
         ("id", activation.id),
+        ("asks to", "" if activation.action is Action.ACTIVATE else activation.action),
+        ("extends", activation.extends or ""),
         ("asked by", f"{activation.requester_name or activation.requester}{through}"),
         ("asked at", f"{instant(activation.requested_at)} UTC"),
         ("for", spoken(activation.duration) if activation.duration else ""),
@@ -130,6 +133,8 @@ def _facts(activation: Activation, now: datetime) -> Table:
         ("decision", decided),
         ("note", activation.decision_note),
         ("cause", activation.cause or ""),
+        ("ended by", names.get(activation.ended_by or "", activation.ended_by or "")),
+        ("because", activation.end_reason),
     )
 
 

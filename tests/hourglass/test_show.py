@@ -11,6 +11,7 @@ from access.adapters import keys
 from access.adapters.tables import Put
 from tests.fakes.tenant import ADA_ADMIN, FakeTenant
 from tests.hourglass.conftest import FakeOutside, Run
+from tests.story.acts import say
 
 
 @pytest.fixture
@@ -230,3 +231,23 @@ async def _asked_alike(twin: FakeTenant) -> None:
     await twin.open(approval=None)
     twin.ask()
     await twin.run()
+
+
+def test_what_was_given_back_says_by_whom_and_why(run: Run, tenant: FakeTenant, given: str) -> None:
+    say(tenant, "deactivate", activation=given, justification="Done sooner")
+    asyncio.run(tenant.run())
+
+    result = run("show", given)
+
+    assert "  cause      deactivated\n  ended by   Ada\n  because    Done sooner\n" in result.stdout
+
+
+def test_a_command_that_was_refused_says_what_it_asked_for(run: Run, tenant: FakeTenant, given: str) -> None:
+    say(tenant, "cancel", activation=given)
+    asyncio.run(tenant.run())
+    (refused,) = [one.id for one in asyncio.run(tenant.activations()) if one.id != given]
+
+    result = run("show", refused)
+
+    assert f"Backup Operators for Ada Admin: refused\n  id         {refused}\n  asks to    cancel\n" in result.stdout
+    assert "HG-NOTHING-TO-CANCEL" in result.stdout

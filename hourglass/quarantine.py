@@ -80,7 +80,7 @@ def list_set_aside(
     if found:
         print_table(rows)
     more = f"; more with --limit {limit * 2}" if len(found) > limit else ""
-    console().print(f"{min(len(found), limit)} since {which.since:%Y-%m-%d}{more}.")
+    console().print(f"{_count(min(len(found), limit))} since {which.since:%Y-%m-%d}{more}.")
 
 
 @app.command("show")

@@ -87,6 +87,14 @@ def test_every_log_event_is_in_the_runbook_and_nothing_else() -> None:
     assert {pages.codes(row["`event`"])[0] for row in listed} == events_logged()
 
 
+def test_the_runbook_says_what_to_do_about_every_code_of_a_message_that_is_set_aside() -> None:
+    told = pages.table(pages.section(pages.text("docs/runbook.md"), "## A message in quarantine"))
+    explained = pages.table(pages.section(pages.text("docs/errors.md"), "## A message that is set aside"))
+
+    codes = {code for row in told for code in pages.codes(row["Code"])}
+    assert codes == {pages.codes(row["Code"])[0] for row in explained} | {"HG-REQUESTER-UNKNOWN"}
+
+
 def test_every_event_that_a_query_of_the_runbook_asks_for_is_one() -> None:
     asked = set(re.findall(r'event == "([^"]+)"', pages.text("docs/runbook.md")))
 

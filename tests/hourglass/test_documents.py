@@ -88,6 +88,21 @@ def test_the_example_of_a_command_that_ops_need_is_its_output(
     assert result.stdout == output
 
 
+@pytest.mark.parametrize("command", ["list", "show", "replay"])
+def test_the_example_of_looking_at_what_was_set_aside_is_its_output(tenant: FakeTenant, run: Run, command: str) -> None:
+    async def set_aside() -> None:
+        body = b'{"requester": "ada@contoso.example", "justification": "the "big" share"}'
+        tenant.bus.put("activation-requests", body, message_id="m-1", correlation_id="run-1")
+        await tenant.run()
+
+    asyncio.run(set_aside())
+    typed, output = example_of(f"quarantine {command}")
+
+    result = run(*typed.split()[1:])
+
+    assert result.stdout == output
+
+
 def test_the_example_of_apply_is_its_output(run: Run, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.chdir(EXAMPLES.parent)
     typed, output = example_of("apply --direct --dry-run")
@@ -119,6 +134,10 @@ def test_every_option_is_explained(run: Run) -> None:
         "revoke",
         "restore",
         "resume",
+        "quarantine list",
+        "quarantine show",
+        "quarantine replay",
+        "quarantine discard",
     )
     for command in commands:
         said = run(*command.split(), "--help").stdout

@@ -63,12 +63,12 @@ class TestList:
         lines = result.stdout.splitlines()
         assert [line.split()[0] for line in lines if line.startswith("2026")] == ["2026-03-04", "2026-03-02"]
         assert "HG-BODY-NOT-JSON" in lines[1]
-        assert lines[-1] == "2 since 2026-02-02."
+        assert lines[-1] == "2 messages since 2026-02-02."
 
     def test_an_empty_one_says_so_and_is_no_error(self, run: Run) -> None:
         result = run("quarantine", "list")
 
-        assert (result.exit_code, result.stdout) == (0, "0 since 2026-01-31.\n")
+        assert (result.exit_code, result.stdout) == (0, "0 messages since 2026-01-31.\n")
 
     @pytest.mark.parametrize(
         ("options", "count"),
@@ -92,13 +92,13 @@ class TestList:
         for number in range(3):
             put(tenant, b"", message_id=f"m-{number}")
 
-        assert run("quarantine", "list", "--limit", "2").stdout.endswith("2 since 2026-01-31; more with --limit 4.\n")
+        assert run("quarantine", "list", "--limit", "2").stdout.endswith("2 messages since 2026-01-31; more with --limit 4.\n")
 
     def test_what_somebody_decided_about_is_listed_only_on_demand(self, tenant: FakeTenant, run: Run) -> None:
         put(tenant, b"")
         run("quarantine", "discard", "--direct", "--yes", "--reason", "noise", short(tenant))
 
-        assert run("quarantine", "list").stdout.startswith("0 since")
+        assert run("quarantine", "list").stdout.startswith("0 messages")
         assert "discarded by ada" in run("quarantine", "list", "--all").stdout
 
     @pytest.mark.parametrize("since", ["yesterday", "P500D", "2026-03-09", "9999999"])

@@ -5,6 +5,7 @@ import logging
 from collections.abc import Awaitable, Callable, Sequence
 from dataclasses import replace
 from datetime import timedelta
+from random import Random
 
 import pytest
 
@@ -112,6 +113,34 @@ class TestNothingDiffers:
 
         assert ops.heard == []
         assert (await tenant.activation()).state is State.ENDED
+
+    @pytest.mark.parametrize("seed", range(10))
+    async def test_whatever_the_age_of_each_read_nothing_is_found_where_nobody_did_anything_by_hand(
+        self, ops: Ops, seed: int
+    ) -> None:
+        chance = Random(seed)
+        tenant = FakeTenant(directory=Ageing(clock := FakeClock(), chance), clock=clock)
+        await tenant.open(approval=None)
+        for number in range(3):
+            tenant.ask(message_id=f"m-{number}", requestId=f"run-{number}", duration=f"PT{chance.randint(5, 10)}M")
+            for _ in range(45):
+                await tenant.run_for(timedelta(seconds=chance.randint(20, 60)))
+                assert [each for each in (await look(tenant)).findings if each.confirmed] == []
+
+        assert ops.heard == []
+        assert {each.state for each in await tenant.activations()} == {State.ENDED}
+
+
+class Ageing(FakeDirectory):
+    """A directory of which each read is of an age of its own, within the proof window."""
+
+    def __init__(self, clock: FakeClock, chance: Random) -> None:
+        super().__init__(clock)
+        self._chance = chance
+
+    def _seen(self, group: str) -> frozenset[str]:
+        self.lag = timedelta(seconds=self._chance.randrange(int(TIMING.proof_window.total_seconds())))
+        return super()._seen(group)
 
 
 class TestRemovedByHand:

@@ -5,7 +5,7 @@ under the command's id: so each delivery gets the same answer, and the requester
 """
 
 from collections.abc import Awaitable, Callable
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from datetime import datetime
 
 from access import ids
@@ -150,21 +150,18 @@ async def _decided(order: Order, found: tuple[Activation, ...], decide: Decide, 
 
 def _refused(order: Order, about: Activation | None, unmet: tuple[Unmet, ...]) -> Change:
     """Return the record of a refusal: under the command's own id, so that it is given once."""
-    said, settings, principal = order.said, order.settings if about or not order.said.activation else None, None
-    if about is None and not said.activation:
-        principal = order.asker.principal
+    said = order.said
     new = Activation(
         id=order.id,
         state=State.REFUSED,
         action=said.action,
-        extends=None,
-        role=about.role if about else said.role,
-        role_name=about.role_name if about else (settings.name if settings else said.role),
-        target=about.target if about else (settings.target if settings else Target(Source.GROUP_MEMBER, "")),
+        role=said.role,
+        role_name=said.role,
+        target=Target(Source.GROUP_MEMBER, ""),
         requester=order.by,
         requester_name=order.asker.account.name if order.asker.account else said.requester,
-        principal=about.principal if about else (principal.id if principal else ""),
-        principal_name=about.principal_name if about else (principal.name if principal else said.principal),
+        principal="",
+        principal_name=said.principal,
         door=said.door,
         through=said.through,
         justification=order.reason,
@@ -176,4 +173,24 @@ def _refused(order: Order, about: Activation | None, unmet: tuple[Unmet, ...]) -
     )
     details = {**order.details, **({"about": about.id} if about else {})}
     happened = Happened(event=Event.REFUSED, at=order.now, by=new.requester, details=details)
-    return begin(new, happened, sends=(tell(new.id, "refused", to=new.requester),), command=order.id)
+    told = tell(new.id, "refused", to=new.requester)
+    return begin(_named_in(new, about, order), happened, sends=(told,), command=order.id)
+
+
+def _named_in(new: Activation, about: Activation | None, order: Order) -> Activation:
+    """Return the record with role and account, as far as who asks may know them: of an id alone, nothing."""
+    if about is not None:
+        return replace(
+            new,
+            role=about.role,
+            role_name=about.role_name,
+            target=about.target,
+            principal=about.principal,
+            principal_name=about.principal_name,
+        )
+    settings, principal = order.settings, order.asker.principal
+    if settings is not None and not order.said.activation:
+        new = replace(new, role_name=settings.name, target=settings.target)
+    if principal is not None and not order.said.activation:
+        new = replace(new, principal=principal.id, principal_name=principal.name)
+    return new

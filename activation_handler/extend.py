@@ -69,7 +69,7 @@ def _longer(activation: Activation, order: Order, verdict: Allowed) -> Change:
     return move(
         activation,
         Happened(event=Event.EXTENDED, at=order.now, by=order.by, details=details),
-        sends=(tell(activation.id, "extended", to=activation.requester),),
+        sends=(tell(activation.id, "extended", to=activation.requester, number=activation.events + 1),),
         command=order.id,
         content=order.said.content,
         ends_at=ends_at,

@@ -172,9 +172,10 @@ def ended(activation: Activation) -> Words:
         Outcome.HELD_BEFORE.value: "The account had this access before the activation; it was left as it was.",
         Outcome.NEVER_GIVEN.value: "The access was never given, so nothing had to be removed.",
     }
+    one = "One activation of " if activation.ended_how == Outcome.OTHERS_HOLD else ""
     return Words(
         kind="ended",
-        headline=f"{activation.role_name} has ended",
+        headline=f"{one}{activation.role_name} has ended",
         lines=(how.get(activation.ended_how, "The access has ended."),),
     )
 

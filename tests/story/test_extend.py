@@ -1,6 +1,7 @@
 """More time: in place up to the role's maximum, never less; or by approval, as an activation on top of the first one."""
 
 import asyncio
+from collections.abc import Awaitable, Callable
 from dataclasses import replace
 from datetime import timedelta
 
@@ -8,9 +9,22 @@ import pytest
 
 from access import ids
 from access.adapters import keys
-from access.model import Account, Activation, ApprovalDemand, Door, Eligibility, State, TicketDemand
+from access.model import (
+    Account,
+    Activation,
+    ApprovalDemand,
+    Door,
+    Eligibility,
+    Scope,
+    State,
+    Stop,
+    Target,
+    TicketDemand,
+)
 from tests.fakes.bus import FakeMessage
 from tests.fakes.clock import ARBITRARY_MORNING as MORNING
+from tests.fakes.clock import FakeClock
+from tests.fakes.directory import FakeDirectory
 from tests.fakes.tenant import (
     ADA,
     ADA_ADMIN,
@@ -202,6 +216,47 @@ async def test_an_end_that_is_committed_meanwhile_has_the_extension_decided_agai
     assert (ended.state, tenant.is_held()) == (State.ENDED, False)
     was_extended = "activation.extended" in await events_of(tenant, given)
     assert was_extended != (await refusals(tenant) == [["HG-NOTHING-TO-EXTEND"]])
+
+
+class MeanwhileDirectory(FakeDirectory):
+    """Has something happen while the rules are looked up, once."""
+
+    meanwhile: Callable[[], Awaitable[None]] | None = None
+
+    async def target_exists(self, target: Target) -> bool:
+        if self.meanwhile is not None:
+            happens, self.meanwhile = self.meanwhile, None
+            await happens()
+        return await super().target_exists(target)
+
+
+async def test_an_end_that_is_committed_while_the_rules_are_asked_wins() -> None:
+    clock = FakeClock()
+    directory = MeanwhileDirectory(clock)
+    tenant = FakeTenant(clock=clock, directory=directory)
+    given = await active(tenant)
+    await tenant.run_for(2 * HOUR - timedelta(seconds=1), sweeping=False)
+    message = more(tenant)
+    tenant.bus.messages.remove(message)
+
+    async def the_end_comes() -> None:
+        await tenant.run_for(MINUTE)
+
+    directory.meanwhile = the_end_comes
+    await tenant.deliver(message)
+    await tenant.run_for(5 * MINUTE)
+
+    assert (await events_of(tenant, given)).count("activation.extended") == 0
+    assert await refusal(tenant) == ["HG-NOTHING-TO-EXTEND"]
+    assert ((await again(tenant, given)).state, tenant.is_held()) == (State.ENDED, False)
+
+
+async def test_while_granting_is_stopped_nothing_lasts_longer(tenant: FakeTenant) -> None:
+    await active(tenant)
+    stop = Stop(scope=Scope(role=ROLE), by="eve", through="direct", at=MORNING, reason="Incident 4711")
+    await tenant.controls.set(stop)
+
+    assert await refused_more(tenant) == ["HG-GRANTING-STOPPED"]
 
 
 async def refusals(tenant: FakeTenant) -> list[list[str]]:

@@ -202,6 +202,6 @@ class QuotaDirectory(FakeDirectory):
 class CountedMailer(FakeMailer):
     """A mailer whose calls are calls to Graph."""
 
-    async def send(self, mail: Mail) -> None:
+    async def send(self, mail: Mail, *, deadline: float) -> None:
         note(lambda: Call("directory", "send mail", body=json.dumps({"to": mail.to, "html": mail.html}).encode()))
-        await super().send(mail)
+        await super().send(mail, deadline=deadline)

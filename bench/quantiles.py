@@ -23,8 +23,8 @@ class Quantiles:
         ordered = sorted(spans)
         if not ordered:
             raise ValueError("nothing was measured")
-        at = [ordered[max(0, ceil(share * len(ordered)) - 1)] for share in (0.5, 0.95, 0.99)]
-        return cls(*at, ordered[-1])
+        half, most, nearly_all = (ordered[ceil(share * len(ordered)) - 1] for share in (0.5, 0.95, 0.99))
+        return cls(half, most, nearly_all, ordered[-1])
 
 
 def best(count: int, quota: Quota | None) -> list[float]:

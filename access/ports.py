@@ -375,8 +375,8 @@ class Mail:
 class Mailer(Protocol):
     """Sends mail. Accepted is not delivered; nothing promises that."""
 
-    async def send(self, mail: Mail) -> None:
-        """Hand one mail over, without any retry.
+    async def send(self, mail: Mail, *, deadline: float) -> None:
+        """Hand one mail over, without any retry; sent before ``deadline`` on the monotonic clock, or not at all.
 
         Raises:
             TryAgain: it may or may not have been accepted.

@@ -309,22 +309,27 @@ def read_nudge(body: Mapping[str, Any]) -> Nudge:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Telling:
-    """Tell this account this about that activation, once. ``outcome``: only for what is stored nowhere (a validation)."""
+    """Tell this account this about that activation, once. ``outcome``: only for what is stored nowhere (a validation).
+
+    ``number``: of which event, where the same can happen again; 0 where it can't.
+    """
 
     activation: str
     what: str
     to: str
+    number: int = 0
     outcome: Mapping[str, object] = field(default_factory=dict)
 
     @property
     def identity(self) -> str:
         """What is told to whom: of one activation, each goes out once."""
-        return f"{self.what}:{self.to}"
+        return f"{self.what}:{self.to}" + (f":{self.number}" if self.number else "")
 
     def body(self) -> dict[str, object]:
         """Return the message."""
-        outcome = {"outcome": dict(self.outcome)} if self.outcome else {}
-        return {"version": VERSION, "activation": self.activation, "what": self.what, "to": self.to, **outcome}
+        more: dict[str, object] = {"number": self.number} if self.number else {}
+        more |= {"outcome": dict(self.outcome)} if self.outcome else {}
+        return {"version": VERSION, "activation": self.activation, "what": self.what, "to": self.to, **more}
 
 
 def read_telling(body: Mapping[str, Any]) -> Telling:
@@ -333,11 +338,12 @@ def read_telling(body: Mapping[str, Any]) -> Telling:
     Raises:
         Unusable: a field is missing.
     """
-    outcome = body.get("outcome")
+    outcome, number = body.get("outcome"), body.get("number")
     return Telling(
         activation=_activation(body),
         what=_required(body, "what"),
         to=_required(body, "to"),
+        number=number if isinstance(number, int) else 0,
         outcome=outcome if isinstance(outcome, dict) else {},
     )
 
@@ -347,9 +353,9 @@ def nudge(queue: str, activation: str) -> Send:
     return Send(queue=queue, body=Nudge(activation).body())
 
 
-def tell(activation: str, what: str, *, to: str) -> Send:
-    """Return the effect of a change that has somebody told ``what`` happened, once."""
-    return Send(queue="notifications", body=Telling(activation=activation, what=what, to=to).body())
+def tell(activation: str, what: str, *, to: str, number: int = 0) -> Send:
+    """Return the effect of a change that has somebody told ``what`` happened, once; once for each ``number``."""
+    return Send(queue="notifications", body=Telling(activation=activation, what=what, to=to, number=number).body())
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

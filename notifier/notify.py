@@ -38,11 +38,13 @@ async def notify(telling: Telling, *, ports: Ports) -> None:
             "mail.unreachable", extra={"activation_id": telling.activation, "account": telling.to, "what": telling.what}
         )
         return
-    if not await ports.store.begin_telling(telling.activation, telling.identity, now=now):
-        return
     mail = _written(telling, activation, asked, address, ports)
+    # Who is frozen after this row must not send when its lease is over: another worker has, by then.
+    deadline = ports.clock.monotonic() + ports.timing.call_limit.total_seconds()
+    if not await ports.store.begin_telling(telling.activation, telling.identity, now=ports.clock.now()):
+        return
     try:
-        await ports.mailer.send(mail)
+        await ports.mailer.send(mail, deadline=deadline)
     except DirectoryRefused as refusal:
         log.warning(
             "mail.refused", extra={"activation_id": telling.activation, "what": telling.what, "why": str(refusal)}

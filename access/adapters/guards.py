@@ -75,7 +75,7 @@ class GuardedMailer:
         self._mailer = mailer
         self._controls = controls
 
-    async def send(self, mail: Mail) -> None:
+    async def send(self, mail: Mail, *, deadline: float) -> None:
         """Send one mail, unless changes are withheld."""
         await ensure_changes(self._controls)
-        await self._mailer.send(mail)
+        await self._mailer.send(mail, deadline=deadline)

@@ -22,7 +22,7 @@ class GraphMailer:
         self._graph = graph
         self._sender = sender
 
-    async def send(self, mail: Mail) -> None:
+    async def send(self, mail: Mail, *, deadline: float) -> None:
         """Hand one mail over to Exchange."""
         message = Message(
             subject=mail.subject,
@@ -32,7 +32,7 @@ class GraphMailer:
         body = SendMailPostRequestBody(message=message, save_to_sent_items=False)
         builder = self._graph.service.users.by_user_id(self._sender).send_mail
         try:
-            await self._graph.act(builder.to_post_request_information(body))
+            await self._graph.act(builder.to_post_request_information(body), deadline=deadline)
         except GraphFault as fault:
             if fault.status in _REFUSED:
                 raise DirectoryRefused(f"{fault.code}: {fault.message}") from fault

@@ -1,6 +1,7 @@
 """Internal messages carry ids only; a card's button sends its token, the choice, and the note as it was typed."""
 
 import json
+from dataclasses import replace
 
 import pytest
 from hypothesis import given
@@ -30,6 +31,13 @@ def test_a_nudge_without_an_activation_is_set_aside(broken: dict[str, object]) -
 def test_a_notification_is_read_as_it_was_written(outcome: dict[str, object]) -> None:
     telling = Telling(activation=ID, what="ended", to="ada", outcome=outcome)
     assert read_telling(json.loads(json.dumps(telling.body()))) == telling
+
+
+def test_of_what_can_happen_again_each_is_a_telling_of_its_own() -> None:
+    second = replace(TELLING, number=2)
+    assert read_telling(json.loads(json.dumps(second.body()))) == second
+    assert second.identity != TELLING.identity
+    assert read_telling({**TELLING.body(), "number": "2"}) == TELLING
 
 
 def test_an_outcome_is_sent_only_where_there_is_one() -> None:

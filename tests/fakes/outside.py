@@ -1,23 +1,29 @@
 """The small rest of the outside: mail, quarantine, callers."""
 
+from datetime import timedelta
+
 from access.adapters.quarantine import TableQuarantine
-from access.errors import Code, Refused
+from access.errors import Code, Refused, TryAgain
 from access.model import Unmet
 from access.ports import Caller, Mail
 from tests.fakes.blobs import FakeBlobs
+from tests.fakes.clock import FakeClock
 from tests.fakes.tables import FakeTables
 
 
 class FakeMailer:
-    """Keeps the mails; ``faults`` are raised first, one a call."""
+    """Keeps the mails; ``faults`` are raised first, one a call. With a clock, nothing is sent after its deadline."""
 
-    def __init__(self) -> None:
+    def __init__(self, clock: FakeClock | None = None) -> None:
+        self._clock = clock
         self.mails: list[Mail] = []
         self.faults: list[Exception] = []
 
-    async def send(self, mail: Mail) -> None:
+    async def send(self, mail: Mail, *, deadline: float) -> None:
         if self.faults:
             raise self.faults.pop(0)
+        if self._clock is not None and self._clock.monotonic() >= deadline:
+            raise TryAgain("the mailer (deadline)", after=timedelta(seconds=5), fault=True)
         self.mails.append(mail)
 
     def to(self, address: str) -> list[Mail]:

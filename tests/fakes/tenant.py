@@ -97,7 +97,7 @@ class FakeTenant:
         self.tables = tables or FakeTables()
         self.bus = bus or FakeBus(self.clock)
         self.directory = directory or FakeDirectory(self.clock)
-        self.mailer = mailer or FakeMailer()
+        self.mailer = mailer or FakeMailer(self.clock)
         self.quota = quota or Quota()
         self.blobs = FakeBlobs()
         self.quarantine = FakeQuarantine(self.tables, self.blobs)

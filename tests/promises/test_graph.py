@@ -53,7 +53,7 @@ class Connected:
         return {
             "POST assign": lambda: self.directory.assign(ADA_ADMIN, GROUP, deadline=deadline),
             "DELETE remove": lambda: self.directory.remove(ADA_ADMIN, GROUP, deadline=deadline),
-            "POST mail": lambda: self.mailer.send(MAIL),
+            "POST mail": lambda: self.mailer.send(MAIL, deadline=deadline),
         }
 
 

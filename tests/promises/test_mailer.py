@@ -5,8 +5,9 @@ from typing import Any, Protocol
 
 import pytest
 
+from access.adapters.clock import SystemClock
 from access.adapters.mail import GraphMailer
-from access.errors import DirectoryRefused
+from access.errors import DirectoryRefused, TryAgain
 from access.ports import Mail, Mailer
 from local.directory.testing import AdminClient, RunningDirectory
 from tests.fakes.outside import FakeMailer
@@ -16,6 +17,11 @@ from tests.promises.directories import Credential, app_token, graph_at
 CARD = '<html><head><script type="application/adaptivecard+json">{"type": "AdaptiveCard"}</script></head>Grüße</html>'
 MAIL = Mail(to="bo@contoso.example", subject="Hourglass: Ada asks for “Backup”", html=CARD, correlation_id="c-1")
 SENDER = "hourglass@contoso.example"
+
+
+def in_time() -> float:
+    """Return a deadline that is not met by far."""
+    return SystemClock().monotonic() + 60
 
 
 class World(Protocol):
@@ -64,20 +70,20 @@ def world(request: pytest.FixtureRequest) -> World:
 
 
 async def test_a_mail_arrives_as_it_was_written(world: World) -> None:
-    await world.mailer.send(MAIL)
+    await world.mailer.send(MAIL, deadline=in_time())
 
     assert world.inbox("bo@contoso.example") == [(MAIL.subject, MAIL.html)]
 
 
 async def test_nobody_else_gets_it(world: World) -> None:
-    await world.mailer.send(MAIL)
+    await world.mailer.send(MAIL, deadline=in_time())
 
     assert world.inbox("cy@contoso.example") == []
 
 
 async def test_each_call_sends_a_mail(world: World) -> None:
-    await world.mailer.send(MAIL)
-    await world.mailer.send(Mail(to=MAIL.to, subject="Second", html="<p>2</p>"))
+    await world.mailer.send(MAIL, deadline=in_time())
+    await world.mailer.send(Mail(to=MAIL.to, subject="Second", html="<p>2</p>"), deadline=in_time())
 
     assert [subject for subject, _ in world.inbox(MAIL.to)] == [MAIL.subject, "Second"]
 
@@ -85,7 +91,7 @@ async def test_each_call_sends_a_mail(world: World) -> None:
 @pytest.mark.real
 class TestByGraph:
     async def test_it_comes_from_our_mailbox_and_keeps_no_copy_there(self, real_world: RealWorld) -> None:
-        await real_world.mailer.send(MAIL)
+        await real_world.mailer.send(MAIL, deadline=in_time())
 
         (mail,) = real_world.mails("bo@contoso.example")
         assert SENDER in str(mail["from"])
@@ -98,4 +104,10 @@ class TestByGraph:
         directory.admin.faults({"kind": "status", "status": status, "code": "ErrorInvalidRecipients", "message": "No."})
 
         with pytest.raises(DirectoryRefused, match="ErrorInvalidRecipients"):
-            await real_world.mailer.send(MAIL)
+            await real_world.mailer.send(MAIL, deadline=in_time())
+
+    async def test_what_would_be_too_late_is_not_sent(self, real_world: RealWorld) -> None:
+        with pytest.raises(TryAgain):
+            await real_world.mailer.send(MAIL, deadline=SystemClock().monotonic() - 1)
+
+        assert real_world.mails("bo@contoso.example") == []

@@ -1,21 +1,30 @@
 """What the simulation found, each as a short story of its own."""
 
+import asyncio
+from collections.abc import Sequence
 from datetime import timedelta
 
 import pytest
 
+from access.adapters.tables import Operation
 from access.errors import NotAssigned, TryAgain
 from access.hold import Presence
 from access.model import State, Target
-from tests.fakes.tenant import ADA_ADMIN, GROUP, FakeTenant
+from tests.fakes.tenant import ADA, ADA_ADMIN, GROUP, FakeTenant
+from tests.story.acts import active, say
 
 MINUTE = timedelta(minutes=1)
 OUTAGE: list[Exception] = [TryAgain("the directory (503)", after=timedelta(seconds=5), fault=True)]
 
 
+def sent(tenant: FakeTenant) -> int:
+    """Return how many messages there were, but for the tick of each minute."""
+    return sum(message.queue != "ticks" for message in tenant.bus.sent)
+
+
 def fits(tenant: FakeTenant, minutes: int) -> bool:
     """Whether the bus took no more than a try each five seconds, as often again by the sweep, and a few more."""
-    return len(tenant.bus.sent) <= 10 + 30 * minutes and len(tenant.bus.messages) <= 10
+    return sent(tenant) <= 10 + 30 * minutes and len(tenant.bus.messages) <= 10
 
 
 @pytest.mark.parametrize("call", ["target_exists", "account", "presence"])
@@ -42,7 +51,7 @@ async def test_messages_do_not_breed_while_a_removal_fails(tenant: FakeTenant) -
 
     await tenant.run_for(timedelta(hours=5))
 
-    assert len(tenant.bus.sent) < 150
+    assert sent(tenant) < 150
     tenant.directory.faults.clear()
     await tenant.run_for(20 * MINUTE)
     assert (await tenant.activation()).state is State.ENDED
@@ -120,3 +129,49 @@ async def test_work_outlives_an_outage_of_the_tables_where_it_was_dead_lettered_
 
     assert (await tenant.activation()).state is State.ACTIVE
     assert fits(tenant, 10)
+
+
+async def test_a_command_that_is_refused_by_two_workers_at_once_is_refused_once(tenant: FakeTenant) -> None:
+    await tenant.open(approval=None)
+    say(tenant, "cancel")
+    message = tenant.bus.take()
+    assert message is not None
+
+    await asyncio.gather(tenant.deliver(message), tenant.deliver(message), tenant.deliver(message))
+    await tenant.run()
+
+    assert tenant.quarantine.codes == []
+    assert (await tenant.activation()).state is State.REFUSED
+
+
+async def test_of_two_extensions_each_is_told(tenant: FakeTenant) -> None:
+    await active(tenant)
+
+    for number in (1, 2):
+        say(tenant, "extend", request=f"more-{number}", duration="PT1H", justification="More")
+        await tenant.run()
+
+    assert sum("stays active" in subject for subject in tenant.subjects(ADA)) == 2
+
+
+async def test_who_was_frozen_before_a_mail_does_not_send_it_after_another_did(tenant: FakeTenant) -> None:
+    await tenant.open(approval=None)
+    tenant.ask(role="no-such-role")
+    request = tenant.bus.take()
+    assert request is not None
+    await tenant.deliver(request)
+    telling = next(message for message in tenant.bus.messages if message.queue == "notifications")
+    really = tenant.tables.write
+
+    async def freezes_after_it(table: str, operations: Sequence[Operation]) -> list[str]:
+        etags = await really(table, operations)
+        tenant.tables.write = really  # type: ignore[method-assign] # once
+        tenant.clock.advance(3 * MINUTE)
+        await tenant.run()
+        return etags
+
+    tenant.tables.write = freezes_after_it  # type: ignore[method-assign] # the worker stands still, and others go on
+
+    await tenant.deliver(telling)
+
+    assert len(tenant.subjects(ADA)) == 1

@@ -44,7 +44,7 @@ async def test_nothing_is_given_taken_or_mailed_while_restoring(controls: TableC
     for change in (
         directory.assign("1", TARGET, deadline=float("inf")),
         directory.remove("1", TARGET, deadline=float("inf")),
-        GuardedMailer(mailer, controls).send(MAIL),
+        GuardedMailer(mailer, controls).send(MAIL, deadline=float("inf")),
     ):
         with pytest.raises(Restoring) as raised:
             await change
@@ -65,7 +65,7 @@ async def test_every_change_passes_while_nobody_restores(
     assert real.holds("g", "1")
     await directory.remove("1", TARGET, deadline=float("inf"))
     assert not real.holds("g", "1")
-    await GuardedMailer(mailer, controls).send(MAIL)
+    await GuardedMailer(mailer, controls).send(MAIL, deadline=float("inf"))
     assert mailer.mails == [MAIL]
 
 

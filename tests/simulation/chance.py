@@ -87,18 +87,26 @@ _FEW: Rates = {
 }
 STYLES: Mapping[str, tuple[float, Rates]] = {
     "everything": (3, USUAL),
-    "dying": (2, {**_FEW, Fault.CRASH: 0.04, Fault.FREEZE: 0.03, Fault.LAND_LATE: 0.0, Fault.REFUSE: 0.0}),
+    "dying": (2, {**_FEW, Fault.CRASH: 0.03, Fault.FREEZE: 0.02, Fault.LAND_LATE: 0.0, Fault.REFUSE: 0.0}),
     "bad directory": (2, {**_FEW, Fault.FAIL: 0.02, Fault.LAND_LATE: 0.3, Fault.REFUSE: 0.1, Fault.STALE_WRITE: 0.3}),
     "landing late": (3, {**_FEW, Fault.LAND_LATE: 0.5, Fault.REFUSE: 0.3, Fault.SEEM_GONE: 0.8}),
     "stale": (2, {**_FEW, Fault.LAG: 1.0, Fault.STALE_WRITE: 0.6, Fault.LAND_LATE: 0.15}),
-    "two at once": (2, {**_FEW, Fault.FREEZE: 0.06, Fault.LOSE_LOCK: 0.4, Fault.REPEAT: 0.5, Fault.LAND_LATE: 0.15}),
+    "two at once": (2, {**_FEW, Fault.FREEZE: 0.025, Fault.LOSE_LOCK: 0.15, Fault.REPEAT: 0.4, Fault.LAND_LATE: 0.15}),
     "few faults": (2, {**_FEW, Fault.LAND_LATE: 0.01, Fault.REFUSE: 0.0, Fault.STALE_WRITE: 0.02}),
 }
 """Runs are aimed at dangers, since chance alone meets two of them together too seldom: each style with its weight."""
 
 CALM: Rates = MappingProxyType(dict.fromkeys(Fault, 0.0))
 
-KINDS = {"get": "tables", "query": "tables", "write": "tables", "send": "bus", "mail": "mail", "set": "quarantine"}
+KINDS = {
+    "get": "tables",
+    "query": "tables",
+    "write": "tables",
+    "send": "bus",
+    "mail": "mail",
+    "blob": "blobs",
+    "dead": "bus",
+}
 """Whose call it is, by its first word; the rest are the directory's."""
 
 
@@ -126,7 +134,7 @@ class Gate:
 
 
 def kind_of(call: str) -> str:
-    """Return whose call this is: the tables', the bus's, the mailer's, the quarantine's or the directory's."""
+    """Return whose call this is: the tables', the bus's, the mailer's, the blobs' or the directory's."""
     return KINDS.get(call.partition(" ")[0], "directory")
 
 
@@ -157,8 +165,11 @@ class Chance:
     def calm(self) -> None:
         self.rates = CALM
 
-    def strikes(self, fault: Fault, dice: Random, where: str, *, times: float = 1) -> bool:
-        """Whether this fault happens here. The dice fall in any case, so that what follows is the same."""
+    def strikes(self, fault: Fault, dice: Random, where: object, *, times: float = 1) -> bool:
+        """Whether this fault happens here. The dice fall in any case, so that what follows is the same.
+
+        ``where`` in words names the place, the same in every run of the seed.
+        """
         if dice.random() >= self.rates[fault] * times:
             return False
         name = f"{fault}@{where}"

@@ -1,180 +1,270 @@
-"""The laws (design, section 4), held against the rows and against the directory's truth: after every change, and at the end."""
+"""The laws (design, section 4), held against every write and every call of the directory, as they happen.
 
-import json
+Each law looks at what changed: a write of an activation, of a hold, of a due row, or what the directory did. What must be
+true at the end stands in ``closing.py``.
+"""
+
+from collections import Counter
 from collections.abc import Mapping, Sequence
-from datetime import datetime, timedelta
+from datetime import datetime
+from typing import NoReturn
 
-from access import ids
 from access.adapters import keys
-from access.adapters.tables import Delete, Operation, Row, Value
+from access.adapters.tables import Delete, Insert, Operation, Row, Value
 from access.events import Event
-from access.lifecycle import Work, advance, asks_for, is_final
+from access.hold import Before
+from access.lifecycle import Work, asks_for, is_busy, is_final
 from access.model import State
-from tests.fakes.tenant import GROUP
-from tests.simulation.chance import LAG
+from access.ports import Mail
+from tests.fakes.tenant import ADA, ADA_ADMIN, ADA_EXT
+from tests.simulation.chance import CALL_LIMIT, LAG, SKEW
+from tests.simulation.line import Worker
 from tests.simulation.outside import Key
 from tests.simulation.world import World
 
-LONGEST_LOOK = timedelta(minutes=17)
-"""The longest back-off of a due row, and a sweep."""
+LONGEST_LOOK = 17 * 60.0
+"""Seconds: the longest back-off of a due row, and a sweep."""
 
-DECISIONS = {Event.APPROVED, Event.APPROVED_FOR_LATER, Event.DENIED}
-MAILS = {
-    State.REFUSED: ("refused", "can't be activated"),
-    State.DENIED: ("denied", "was denied"),
-    State.CANCELED: ("withdrawn", "was closed"),
-    State.LAPSED: ("lapsed", "Nobody decided"),
-    State.FAILED: ("failed", "could not be granted"),
-    State.ENDED: ("ended", "has ended"),
-}
+FROZEN = 310.0
+"""Seconds that a worker may stand still between what it read and what it does of it."""
+
+SAME_PERSON = {ADA.id: "ada", ADA_ADMIN.id: "ada", ADA_EXT.id: "ada"}
+"""Accounts that are one person's; every other account is a person of its own."""
+
+Values = Mapping[str, Value]
 
 
 class Laws:
-    """Watches one world. Every method raises ``Broken`` where a law doesn't hold."""
+    """Watches one world. Where a law doesn't hold, ``Broken`` is raised out of the very call that broke it."""
 
     def __init__(self, world: World) -> None:
         self.world = world
-        self._say_written = world.tables.wrote
+        self.rows: dict[str, Values] = {}
+        self.finished: dict[str, float] = {}
+        """When each activation became final."""
+        self.held = 0
+        """How often a law was held against a change."""
+        self.excused: Counter[str] = Counter()
+        """What no system could promise, and how often it happened."""
+        self._looks: dict[str, dict[str, float]] = {}
+        self._holds: dict[str, Values] = {}
+        self._read: dict[Worker, float] = {}
+        self._settled: dict[Key, float] = {}
+        self._stopped_giving: dict[Key, float] = {}
+        self._mailed: Counter[bytes] = Counter()
+        self._recorded: set[bytes] = set()
         world.tables.wrote = self._wrote
-        world.directory.took = self._took
-        world.checks.append(self.check)
+        world.mailer.took = self._mail
+        directory = world.directory
+        directory.given, directory.took, directory.called, directory.read = (
+            self._given,
+            self._took,
+            self._called,
+            self._reads,
+        )
 
-    def activations(self) -> dict[str, Mapping[str, Value]]:
-        """Return every activation's row, by id."""
-        tables = self.world.tables.rows
-        return {
-            partition: rows[keys.ACTIVATION].values
-            for (table, partition), rows in tables.items()
-            if table == "activations" and keys.ACTIVATION in rows
-        }
+    def break_(self, law: str, what: str) -> NoReturn:
+        raise self.world.broken(law, what)
 
-    def check(self) -> None:
-        """Hold the laws that must be true between any two steps."""
-        looks = self._looks()
-        now = self.world.clock.true
-        rows = self.activations()
-        for activation, values in rows.items():
-            if is_final(State(str(values["state"]))):
-                continue
-            alarm = _instant(values.get("alarm_at")) or now
-            if looks.get(activation, datetime.max.replace(tzinfo=now.tzinfo)) > max(alarm, now + LONGEST_LOOK):
-                raise self.world.broken("law 1", f"no due row will look at {activation[:6]} in time")
-        for key in sorted(self.world.directory.ours):
-            if not self._busy_with(key, rows):
-                raise self.world.broken("law 2", "it is given, and every activation of it is final")
-
-    def _looks(self) -> dict[str, datetime]:
-        """Return when each activation is looked at next by a due row."""
-        looks: dict[str, datetime] = {}
-        for (table, _), rows in self.world.tables.rows.items():
-            if table != "due":
-                continue
-            for key in sorted(rows, reverse=True):
-                instant, activation, _version, _nonce = key.split("_")
-                at = keys.read_instant(instant)
-                looks[activation] = min(at, looks.get(activation, at))
-        return looks
-
-    def _busy_with(self, key: Key, rows: Mapping[str, Mapping[str, Value]]) -> list[str]:
-        """Return the activations that have to do with this assignment now."""
-        return [
-            activation
-            for activation, values in rows.items()
-            if values.get("principal") == key[1]
-            and asks_for(State(str(values["state"]))) in {Work.GIVING, Work.END, Work.REMOVAL}
-        ]
-
-    def _took(self, key: Key, was_ours: bool) -> None:  # noqa: FBT001 - the directory's own word for it
-        if not was_ours:
-            raise self.world.broken("law 3", "we took away what was held before")
-        now = self.world.clock.true
-        for activation, values in self.activations().items():
-            ends = _instant(values.get("ends_at"))
-            mine = values.get("principal") == key[1] and values["state"] == State.ACTIVE
-            if mine and ends is not None and now < ends:
-                raise self.world.broken("law 4", f"{activation[:6]} is active, and it was taken from it")
+    # -- writes
 
     def _wrote(self, table: str, operations: Sequence[Operation]) -> None:
-        self._say_written(table, operations)
-        if table != "activations":
-            return
+        self.held += 1
+        look = {"due": self._due, "holds": self._hold}.get(table)
         for operation in operations:
-            if not isinstance(operation, Delete) and operation.row.values.get("event") == Event.PROVISIONED:
-                self._announced(operation.row)
+            if look is not None:
+                look(operation)
+            elif table == "activations":
+                self._of_an_activation(operation, operations)
 
-    def _announced(self, row: Row) -> None:
-        """What is announced as given was there when it was read, which is a lag ago at most (law 7)."""
-        key = (GROUP, str(self.activations()[row.partition]["principal"]))
-        touched = self.world.directory.touched.get(key)
-        lately = touched is not None and self.world.clock.true < touched + timedelta(seconds=LAG + 300)
-        if not self.world.directory.holds(*key) and not lately:
-            raise self.world.broken("law 7", f"{row.partition[:6]} is announced, and was not given")
+    def _of_an_activation(self, operation: Operation, operations: Sequence[Operation]) -> None:
+        if isinstance(operation, Delete):
+            if operation.key == keys.ACTIVATION or operation.key.startswith("event-"):
+                self.break_("law 10", f"{operation.key} of {operation.partition[:6]} was deleted")
+        elif operation.row.key == keys.ACTIVATION:
+            self._activation(operation.row, operations)
+        elif "sent" in operation.row.values:
+            self._told()
 
-    def check_end(self) -> None:
-        """Hold what must be true when all is done and time has passed."""
-        world = self.world
-        if world.directory.ours:
-            raise world.broken("the end", "something of ours is still held")
-        left = [key for (table, _), rows in world.tables.rows.items() if table == "due" for key in rows]
-        if left:
-            raise world.broken("the end", f"due rows are left: {left}")
-        for (table, _), rows in world.tables.rows.items():
-            hold = rows.get(keys.HOLD) if table == "holds" else None
-            if hold is not None and (hold.values.get("phase", "free") != "free" or hold.values.get("live")):
-                raise world.broken("the end", f"a hold is not free: {dict(hold.values)}")
-        for activation, values in self.activations().items():
-            self._check_chain(activation)
-            self._check_done(activation, values)
+    def _due(self, operation: Operation) -> None:
+        key = operation.key if isinstance(operation, Delete) else operation.row.key
+        instant, activation, version, nonce = key.split("_")
+        looks = self._looks.setdefault(activation, {})
+        if isinstance(operation, Delete):
+            looks.pop(key, None)
+            self.world.say("drops due {} {} v{} {}", instant[9:-1], activation[:6], int(version), nonce[-3:])
+            if activation in self.rows:
+                self._is_looked_at(activation)
+        else:
+            looks[key] = self.world.clock.since(keys.read_instant(instant))
+            kind = operation.row.values["kind"]
+            self.world.say(
+                "writes due {} {} v{} {} ({})", instant[9:-1], activation[:6], int(version), nonce[-3:], kind
+            )
 
-    def _check_done(self, activation: str, values: Mapping[str, Value]) -> None:
-        world, state = self.world, State(str(values["state"]))
-        if not is_final(state):
-            raise world.broken("the end", f"{activation[:6]} is still {state}")
-        rows = world.tables.rows["activations", activation]
-        if any(key.startswith("out-") for key in rows):
-            raise world.broken("the end", f"{activation[:6]} has effects left in its outbox")
-        told = {str(row.values["telling"]).partition(":")[0] for row in rows.values() if "sent" in row.values}
-        finals = {what for what, _ in MAILS.values()} & told
-        if any(activation.encode() in message.body for message in world.dead_letters):
+    def _hold(self, operation: Operation) -> None:
+        if isinstance(operation, Delete):
             return
-        mails = [m.subject for m in world.tenant.mailer.mails if m.correlation_id == values["correlation_id"]]
-        seen = {mail_state for mail_state, (_, words) in MAILS.items() if any(words in subject for subject in mails)}
-        provisioned = any(row.values.get("event") == Event.PROVISIONED for row in rows.values())
-        if provisioned != ("activated" in told):
-            raise world.broken("law 7", f"{activation[:6]} was given: {provisioned}, and told: {sorted(told)}")
-        if finals != {MAILS[state][0]} or seen != {state}:
-            raise world.broken("law 7", f"{activation[:6]} is {state}, and its requester was told {finals}: {mails}")
+        row = operation.row
+        values, previous = row.values, self._holds.get(row.partition, {})
+        self._holds[row.partition] = values
+        self.world.say("writes hold {}", _Shown(values))
+        unknown = previous.get("before", Before.UNKNOWN.value) == Before.UNKNOWN.value
+        worker = self.world.line.current
+        if unknown and values.get("before") == Before.NO.value and worker in self._read:
+            self._settled[_key_of(values)] = self._read[worker]
 
-    def _check_chain(self, activation: str) -> None:
-        """The events of an activation are one chain of moves that the table knows, each copied to the audit (law 10)."""
-        world = self.world
-        rows = world.tables.rows["activations", activation]
-        previous, state, decisions = "", None, 0
-        copies = {
-            json.loads(str(row.values["record"]))["number"]
-            for (table, _), audit in world.tables.rows.items()
-            if table == "audit"
-            for row in audit.values()
-            if row.values.get("activation") == activation
-        }
-        announced = {
-            json.loads(message.body)["id"] for message in world.tenant.bus.sent if message.queue == "activation-events"
-        }
-        for number, key in enumerate(sorted(key for key in rows if key.startswith("event-")), start=1):
-            values = dict(rows[key].values)
-            record = {name: value for name, value in values.items() if name not in {"hash", "previous"}}
-            state = advance(state, Event(str(values["event"])))
-            decisions += values["event"] in DECISIONS
-            if values["number"] != number or values["previous"] != previous or state != values["state"]:
-                raise world.broken("law 10", f"the events of {activation[:6]} are no chain at {number}")
-            if ids.chained(previous, record) != values["hash"]:
-                raise world.broken("law 10", f"event {number} of {activation[:6]} does not have its hash")
-            if number not in copies or f"{activation}-{number}" not in announced:
-                raise world.broken("law 10", f"event {number} of {activation[:6]} was not copied and announced")
-            previous = str(values["hash"])
-        if decisions > 1:
-            raise world.broken("law 5", f"{activation[:6]} was decided {decisions} times")
+    def _activation(self, row: Row, operations: Sequence[Operation]) -> None:
+        activation, values = row.partition, row.values
+        previous = self.rows.get(activation)
+        self.rows[activation] = values
+        events = [each.row for each in operations if not isinstance(each, Delete) and each.row.key.startswith("event-")]
+        if not events:
+            if previous is None or previous["state"] != values["state"] or previous["version"] != values["version"]:
+                self.break_("law 10", f"{activation[:6]} changed without an event")
+            return
+        event = events[0]
+        self.world.say("COMMITS {} {} {} -> {}", activation[:6], event.key[6:], event.values["event"], values["state"])
+        if len(events) > 1 or isinstance(operations[0], Insert) is not (previous is None):
+            self.break_("law 10", f"{activation[:6]} was written over what it didn't know")
+        if previous is not None and values["version"] != int(previous["version"]) + 1:
+            self.break_("law 10", f"{activation[:6]} went from version {previous['version']} to {values['version']}")
+        self._is_looked_at(activation)
+        self._moved(activation, previous or {}, values, event.values)
+
+    def _moved(self, activation: str, previous: Values, values: Values, event: Values) -> None:
+        now, state = self.world.clock.seconds, State(str(values["state"]))
+        before, ends = self._seconds(previous.get("ends_at")), self._seconds(values.get("ends_at"))
+        if before is not None and (ends is None or ends < before):
+            self.break_("law 4", f"the end of {activation[:6]} came nearer, by {event['event']}")
+        if event["event"] == Event.END_DUE and ends is not None and now < ends - SKEW - 1:
+            self.break_("law 4", f"{activation[:6]} was ended {ends - now:.0f} s before its end")
+        key = _key_of(values)
+        was_giving = bool(previous) and asks_for(State(str(previous["state"]))) is Work.GIVING
+        if was_giving and asks_for(state) is not Work.GIVING:
+            self._stopped_giving[key] = now
+        if event["event"] in {Event.APPROVED, Event.APPROVED_FOR_LATER, Event.DENIED}:
+            self._decided(activation, values, str(event["by"]))
+        if event["event"] == Event.PROVISIONED:
+            self._announced(activation, key)
+        if is_final(state) and activation not in self.finished:
+            self.finished[activation] = now
+            self._has_a_reason(key)
+
+    def _is_looked_at(self, activation: str) -> None:
+        """An alarm stands for everything that is to come, and a look for all work that is under way (law 1)."""
+        values, now = self.rows[activation], self.world.clock.seconds
+        state = State(str(values["state"]))
+        if is_final(state):
+            return
+        next_look = min(self._looks.get(activation, {}).values(), default=float("inf"))
+        alarm = self._seconds(values.get("alarm_at"))
+        if alarm is not None and next_look > max(alarm, now):
+            self.break_("law 1", f"no due row will look at {activation[:6]} when its time comes")
+        if is_busy(state) and next_look > now + LONGEST_LOOK:
+            self.break_("law 1", f"no due row will look at {activation[:6]}, which is {state}")
+
+    def _decided(self, activation: str, values: Values, by: str) -> None:
+        """Nobody decides for themselves, with whichever account (law 6)."""
+        concerned = {_person(str(values["requester"])), _person(str(values["principal"]))}
+        if _person(by) in concerned:
+            self.break_("law 6", f"{by} decided about {activation[:6]}, which is their own")
+
+    def _announced(self, activation: str, key: Key) -> None:
+        """What is announced as given was there when it was read, which is a lag ago at most (law 7)."""
+        directory = self.world.directory
+        lately = directory.lost.get(key, -1e9) > self.world.clock.seconds - LAG - FROZEN
+        if not directory.holds(*key) and not lately:
+            self.break_("law 7", f"{activation[:6]} is announced, and was not given")
+
+    # -- the directory
+
+    def _reads(self, key: Key) -> None:
+        if self.world.line.current is not None:
+            self._read[self.world.line.current] = self.world.clock.seconds
+
+    def _called(self, call: str, key: Key) -> None:
+        """The directory is asked to give only while somebody wants it, or did when this was last looked up (law 11)."""
+        self.held += 1
+        now = self.world.clock.seconds
+        wanted = any(asks_for(_state(values)) is Work.GIVING for values in self._of(key))
+        lately = now < self._stopped_giving.get(key, -1e9) + CALL_LIMIT + 2
+        if call == "assign" and not wanted and not lately:
+            self.break_("law 11", "the directory is asked to give what nobody wants")
+
+    def _given(self, key: Key) -> None:
+        self.held += 1
+        self._has_a_reason(key)
+
+    def _has_a_reason(self, key: Key) -> None:
+        """What we gave is somebody's whose end is still to be proven (law 2)."""
+        work = {Work.GIVING, Work.END, Work.REMOVAL}
+        if key in self.world.directory.ours and not any(asks_for(_state(values)) in work for values in self._of(key)):
+            self.break_("law 2", "it is given, and every activation of it is final")
+
+    def _took(self, key: Key, was_ours: bool) -> None:  # noqa: FBT001 - the directory's own word for it
+        self.held += 1
+        now, put = self.world.clock.seconds, self.world.directory.touched.get(key, -1e9)
+        if not was_ours and put < self._settled.get(key, -1e9) - LAG:
+            self.break_("law 3", "we took away what was there before we gave anything")
+        if not was_ours:
+            self.excused["put by hand while we held it, and taken"] += 1
+        for values in self._of(key):
+            ends = self._seconds(values.get("ends_at"))
+            if values["state"] == State.ACTIVE and ends is not None and now < ends:
+                self.break_("law 4", f"{values['correlation_id']} is active, and it was taken from it")
+
+    # -- mail
+
+    def _mail(self, mail: Mail) -> None:
+        """Nobody gets a mail again that is recorded as sent (law 8)."""
+        self.held += 1
+        telling = self._telling()
+        if telling in self._recorded:
+            self.break_("law 8", f"{mail.subject!r} was sent again to {mail.to}")
+        if self._mailed[telling]:
+            self.excused["a mail sent twice: its sender died or heard nothing"] += 1
+        self._mailed[telling] += 1
+
+    def _told(self) -> None:
+        self._recorded.add(self._telling())
+
+    def _telling(self) -> bytes:
+        worker = self.world.line.current
+        assert worker is not None, "mails are sent by workers"
+        assert worker.letter is not None, "mails are sent of letters"
+        return worker.letter.message.body
+
+    # -- words
+
+    def _of(self, key: Key) -> list[Values]:
+        return [values for values in self.rows.values() if _key_of(values) == key]
+
+    def _seconds(self, value: Value | None) -> float | None:
+        return None if value is None else self.world.clock.since(datetime.fromisoformat(str(value)))
 
 
-def _instant(value: Value | None) -> datetime | None:
-    return datetime.fromisoformat(str(value)) if value is not None else None
+class _Shown:
+    """A hold in words, made only if somebody reads them."""
+
+    _BORING = frozenset({"schema", "principal", "target", "roles"})
+
+    def __init__(self, values: Values) -> None:
+        self._values = values
+
+    def __format__(self, spec: str) -> str:
+        return str({key: value for key, value in sorted(self._values.items()) if key not in self._BORING})
+
+
+def _state(values: Values) -> State:
+    return State(str(values["state"]))
+
+
+def _person(account: str) -> str:
+    return SAME_PERSON.get(account, account)
+
+
+def _key_of(values: Values) -> Key:
+    """Return group and member of an activation's or a hold's row."""
+    target = str(values.get("target", ""))
+    return target.partition('"id":"')[2].partition('"')[0], str(values.get("principal", ""))

@@ -2,7 +2,7 @@
 
 import contextlib
 from collections.abc import AsyncIterator, Callable, Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import replace
 from datetime import datetime, timedelta
 
 from access.adapters.tables import Insert, Operation, Replace, Row
@@ -10,9 +10,10 @@ from access.errors import AlreadyAssigned, Conflict, DirectoryRefused, NotAssign
 from access.hold import Presence
 from access.model import Account, Target
 from access.ports import Mail
-from tests.fakes.bus import FakeBus
+from tests.fakes.blobs import FakeBlobs
+from tests.fakes.bus import FakeBus, FakeDeadLetter
 from tests.fakes.directory import FakeDirectory
-from tests.fakes.outside import FakeMailer, FakeQuarantine
+from tests.fakes.outside import FakeMailer
 from tests.fakes.tables import FakeTables
 from tests.simulation.chance import CALL_LIMIT, LAG, TAIL, Fault, Gate
 from tests.simulation.line import Line
@@ -56,7 +57,7 @@ class GatedTables(FakeTables):
         await self._line.after(what)
         worker = self._line.current
         alone = len(operations) == 1 and isinstance(operations[0], Insert | Replace)
-        if worker and alone and self._line.chance.strikes(Fault.FALSE_CONFLICT, worker.dice, worker.where):
+        if worker and alone and self._line.chance.strikes(Fault.FALSE_CONFLICT, worker.dice, worker):
             self._line.say("is told of a conflict with its own write to {}", table)
             raise Conflict("the SDK's own retry met its own write")
         return etags
@@ -96,54 +97,40 @@ class GatedBus(FakeBus):
         )
         await self._line.call(f"send {queue}", sent)
 
+    async def dead_letters(self, queues: Sequence[str], *, limit: int) -> tuple[FakeDeadLetter, ...]:
+        if not self.dead:  # nothing hangs on when it is seen that there are none
+            return ()
+        return await self._line.call("dead letters", super().dead_letters(queues, limit=limit))
+
 
 class GatedMailer(FakeMailer):
     """A mailer that may take a mail and lose its answer. ``took`` is told of every mail that it took."""
 
     def __init__(self, line: Line) -> None:
-        super().__init__()
+        super().__init__(line.clock)
         self._line = line
         self.took: Callable[[Mail], None] = lambda _mail: None
 
-    async def send(self, mail: Mail) -> None:
+    async def send(self, mail: Mail, *, deadline: float) -> None:
         await self._line.before("mail")
-        await super().send(mail)
+        await super().send(mail, deadline=deadline)
         self._line.say("mails {}: {}", mail.to, mail.subject)
         self.took(mail)
         await self._line.after("mail")
 
 
-class GatedQuarantine(FakeQuarantine):
-    """A quarantine that can fail, as everything can."""
+class GatedBlobs(FakeBlobs):
+    """Blobs that can fail, as everything can: what is set aside needs them."""
 
     def __init__(self, line: Line) -> None:
         super().__init__()
         self._line = line
 
-    async def set_aside(
-        self,
-        *,
-        queue: str,
-        identity: str,
-        code: str,
-        what: str,
-        body: bytes,
-        properties: Mapping[str, str],
-        now: datetime,
-    ) -> None:
-        kept = super().set_aside(
-            queue=queue, identity=identity, code=code, what=what, body=body, properties=properties, now=now
-        )
-        await self._line.call("set aside", kept)
-        self._line.say("sets aside a message of {}: {}", queue, code)
+    async def put(self, name: str, content: bytes) -> None:
+        await self._line.call("blob put", super().put(name, content))
 
-
-@dataclass(frozen=True, slots=True)
-class Late:
-    """A call that lands after its caller gave up, at this second of true time."""
-
-    at: float
-    land: Callable[[], None]
+    async def get(self, name: str) -> bytes | None:
+        return await self._line.call("blob get", super().get(name))
 
 
 class LaggingDirectory(FakeDirectory):
@@ -203,6 +190,11 @@ class LaggingDirectory(FakeDirectory):
             self.take_by_hand((group, account))
         self.remove_account(account)
 
+    def disable(self, account: str) -> None:
+        """Somebody disables an account; it stays a member of what it was."""
+        if account in self.accounts:
+            self.accounts[account] = replace(self.accounts[account], enabled=False)
+
     async def account(self, reference: str) -> Account | None:
         return await self._line.call("look up", super().account(reference))
 
@@ -227,11 +219,19 @@ class LaggingDirectory(FakeDirectory):
         await self._line.after("presence")
         return presence
 
+    async def holders(self, target: Target) -> tuple[str, ...] | None:
+        await self._line.before("holders")
+        seen = [(account, self._seen_by_a_replica((target.id, account))) for account in sorted(self.accounts)]
+        await self._line.after("holders")
+        if target.id not in self.groups:
+            return None
+        return tuple(account for account, presence in seen if presence is Presence.HELD)
+
     async def assign(self, principal: str, target: Target, *, deadline: float) -> None:
         key = (target.id, principal)
         await self._line.before("assign")
         worker = self._line.current
-        if worker and self._chance.strikes(Fault.REFUSE, worker.dice, worker.where):
+        if worker and self._chance.strikes(Fault.REFUSE, worker.dice, worker):
             self._line.say("assign: refused for good")
             raise DirectoryRefused("Authorization_RequestDenied")
         await self._act("assign", key, deadline, self._give)
@@ -246,7 +246,7 @@ class LaggingDirectory(FakeDirectory):
             raise TryAgain("the directory (deadline)", after=timedelta(seconds=5), fault=True)
         self.called(call, key)
         worker = self._line.current
-        if worker and self._chance.strikes(Fault.LAND_LATE, worker.dice, worker.where):
+        if worker and self._chance.strikes(Fault.LAND_LATE, worker.dice, worker):
             at_most = deadline - self._real.seconds + TAIL - 0.1
             after = worker.dice.uniform(worker.dice.choice([0, at_most - 3]), at_most)
             self._line.say("{}: no answer, lands {:.0f} s later", call, after)
@@ -268,7 +268,7 @@ class LaggingDirectory(FakeDirectory):
         worker, held = self._line.current, self.holds(*key)
         if worker is None or held is (call == "assign") or self._was_held(key, worker.dice.uniform(0, LAG)) is held:
             return
-        if self._chance.strikes(Fault.STALE_WRITE, worker.dice, worker.where):
+        if self._chance.strikes(Fault.STALE_WRITE, worker.dice, worker):
             self._line.say("{}: {}, says an old replica", call, "nothing there" if held else "already there")
             raise NotAssigned if held else AlreadyAssigned
 
@@ -302,10 +302,10 @@ class LaggingDirectory(FakeDirectory):
             begins, ends = self._seems_gone.get(key[0], (0.0, 0.0))
             lag = worker.dice.uniform(worker.dice.choice([0, 0, 0.9 * LAG]), LAG)
             in_it = begins <= self._real.seconds < ends
-            if in_it and self._chance.strikes(Fault.SEEM_GONE, worker.dice, worker.where):
+            if in_it and self._chance.strikes(Fault.SEEM_GONE, worker.dice, worker):
                 return Presence.GONE
             old = self._was_held(key, lag)
-            if old is not held and self._chance.strikes(Fault.LAG, worker.dice, worker.where):
+            if old is not held and self._chance.strikes(Fault.LAG, worker.dice, worker):
                 held = old
         if held:
             return Presence.HELD

@@ -1,45 +1,49 @@
-"""Who does what in one run, by the same seed: people ask, ask twice, approve, deny, both at once, and meddle by hand."""
+"""One history from its beginning to its end: a tenant is set up, faults and people do their worst, then all is calm."""
 
-import json
-from dataclasses import dataclass, field, replace
-from datetime import datetime, timedelta
+import asyncio
+from collections.abc import Mapping
+from dataclasses import replace
+from datetime import timedelta
+from functools import cache
 
-from access.adapters import keys
-from access.adapters.rows import from_row
-from access.model import Account, ApprovalDemand, Asked, Eligibility, RoleSettings, State
-from approval_queue.answer_card import Answer, answer_card
-from tests.fakes.tenant import ADA_ADMIN, APPROVERS, BO, CY, GROUP, OWNER
-from tests.simulation.chance import CALM, LAG
+from access.adapters.register import PersonLinks
+from access.adapters.tables import Row
+from access.model import ApprovalDemand, Eligibility, Source, State, Target
+from tests.fakes.tenant import ADA, ADA_EXT, APPROVERS, GROUP, OWNER, FakeTenant
+from tests.simulation.chance import Case
+from tests.simulation.closing import Closing
 from tests.simulation.laws import Laws
+from tests.simulation.people import OTHER_GROUP, REQUESTERS, Act, People
 from tests.simulation.world import World
 
-FAULTS_FOR = timedelta(minutes=50)
-CALM_FOR = timedelta(hours=3)
-ASK_AGAIN = timedelta(seconds=45)
-PATIENCE = 12
-"""How often somebody presses again who got no answer."""
+BEFORE = 600.0
+"""Seconds between the setting up and the beginning: what was there before is older than any lag."""
 
-ROLES = ("backup-operators", "restore-operators", "archive-operators")
+FAULTS_FOR = 3000.0
+CALM_FOR = 4 * 3600.0
 
+ROLES = {
+    "backup-operators": GROUP,
+    "restore-operators": GROUP,
+    "archive-operators": GROUP,
+    "key-operators": OTHER_GROUP,
+}
+"""Roles by their groups: some give the same."""
 
-@dataclass(slots=True)
-class Pressed:
-    """A press, and what its decider was told."""
-
-    activation: str
-    account: str
-    answers: list[Answer] = field(default_factory=list)
+DEMAND = ApprovalDemand(groups=(APPROVERS,), lapses_after=timedelta(minutes=10))
+APPROVED, HELD_BEFORE = 0.35, 0.15
+"""How many roles ask for approval, and how many members there are from the beginning."""
 
 
 class Story:
     """Sets a world up, tells its people what to do, and runs it to its end."""
 
-    def __init__(self, seed: int) -> None:
-        self.world = World(seed)
+    def __init__(self, case: Case | int) -> None:
+        self.world = World(Case(seed=case) if isinstance(case, int) else case)
         self.laws = Laws(self.world)
-        self.random = self.world.chance.random
-        self.asked: list[str] = []
-        self.pressed: list[Pressed] = []
+        self.people = People(self.laws, list(ROLES))
+        self.acts: list[Act] = []
+        self.worst_lag = 0.0
 
     def run(self) -> None:
         """Run faults, then calm.
@@ -47,173 +51,78 @@ class Story:
         Raises:
             Broken: a law doesn't hold.
         """
+        world = self.world
         try:
             self._set_up()
-            self._plan()
-            start = self.world.clock.true
-            self.world.run_until(start + FAULTS_FOR)
-            self.world.chance.calm()
-            self.world.say("--- faults stop")
-            self.world.run_until(start + FAULTS_FOR + CALM_FOR)
-            self._check_requests()
+            world.clock.seconds = BEFORE
+            world.say("this run is aimed at: {}", world.chance.choose_style())
+            self.acts = self.people.plan()
+            for act in self.acts:
+                if act.name not in world.case.without:
+                    world.after(act.at, self._do, act)
+            world.bus.unheard.clear()
+            world.sweep_every_minute()
+            world.run(until=BEFORE + FAULTS_FOR)
+            world.calm()
+            world.run_quiet(until=BEFORE + FAULTS_FOR + CALM_FOR / 2)
+            self.people.replay_what_was_given_up()
+            world.run_quiet(until=BEFORE + FAULTS_FOR + CALM_FOR)
+            closing = Closing(self.laws, calm_since=BEFORE + FAULTS_FOR)
+            closing.check(self.people.asked)
+            self.worst_lag = closing.worst_lag
             self._check_answers()
-            self.laws.check_end()
         finally:
-            self.world.close()
+            world.close()
+
+    def _do(self, act: object) -> None:
+        assert isinstance(act, Act), "acts are planned"
+        self.world.say("[{}] {}", act.name, act.what)
+        act.do()
 
     def _set_up(self) -> None:
-        world, rates = self.world, self.world.chance.rates
-        world.chance.rates = CALM
-        demand = ApprovalDemand(groups=(APPROVERS,), lapses_after=timedelta(minutes=10))
-        for key in ROLES:
-            approval = demand if self.random.random() < 0.3 else None
-            name = key.replace("-", " ").capitalize()
-            shortest = timedelta(minutes=1)
-            role = replace(world.tenant.role, key=key, name=name, approval=approval, minimum_duration=shortest)
-            world.finish(_put(world, role, key))
-        if self.random.random() < 0.2:
-            world.directory.put_member(GROUP, ADA_ADMIN.id)
-            world.directory.remember((GROUP, ADA_ADMIN.id))
-            world.say("Ada holds the group before")
-        world.clock.advance(timedelta(minutes=10))
-        world.chance.rates = rates
-
-    def _plan(self) -> None:
-        random, now = self.random, self.world.clock.true
-        meeting = now + timedelta(seconds=random.uniform(0, 1200))
-        for number in range(random.choice([1, 2, 3, 3, 4, 5])):
-            at = random.choice([now, meeting, meeting, now + timedelta(seconds=random.uniform(0, 2000))])
-            self._plan_ask(number, at)
-        if random.random() < 0.15:
-            self.world.plan(now + timedelta(seconds=random.uniform(0, 2400)), self._remove_by_hand)
-        if random.random() < 0.2:  # half the time just when people ask
-            at = random.choice([meeting, now + timedelta(seconds=random.uniform(0, 2400))])
-            self.world.plan(at, self._seem_gone)
-        if random.random() < 0.05:
-            self.world.plan(now + timedelta(seconds=random.uniform(0, 2400)), self._delete_group)
-        if random.random() < 0.05:
-            self.world.plan(now + timedelta(seconds=random.uniform(0, 2400)), self._lose_eligibility)
-        for kind in ("tables", "bus", "directory", "mail"):
-            if random.random() < 0.08:
-                self._plan_outage(kind, now + timedelta(seconds=random.uniform(0, 2000)))
-
-    def _plan_ask(self, number: int, at: datetime) -> None:
-        random, world = self.random, self.world
-        role = random.choice(ROLES)
-        minutes = random.choice([1, 1, 2, 2, 3, 5, 8, 12, 20])
-        delay = random.uniform(60, 700)
-        start = f"{at + timedelta(seconds=delay):%Y-%m-%dT%H:%M:%SZ}" if random.random() < 0.3 else None
-        correlation = f"ask-{number}"
-        self.asked.append(correlation)
-
-        def ask() -> None:
-            message = world.tenant.ask(
-                message_id=f"m-{number}", requestId=f"run-{number}", role=role, duration=f"PT{minutes}M", start=start
-            )
-            message.correlation_id = correlation
-
-        world.plan(at, ask)
-        if random.random() < 0.3:
-            world.plan(at + timedelta(seconds=random.uniform(0, 300)), ask)
-        together = at + timedelta(seconds=random.uniform(20, 700))
-        for account in (BO, CY):
-            if random.random() < 0.7:
-                press_at = together if random.random() < 0.5 else at + timedelta(seconds=random.uniform(20, 700))
-                choice = "approve" if random.random() < 0.75 else "deny"
-                self._plan_press(correlation, account, choice, press_at)
-
-    def _plan_press(self, correlation: str, account: Account, choice: str, at: datetime, *, tries: int = 0) -> None:
-        if tries < PATIENCE:
-            self.world.plan(at, lambda: self._press(correlation, account, choice, tries))
-
-    def _press(self, correlation: str, account: Account, choice: str, tries: int) -> None:
-        world = self.world
-        found = [key for key, row in self.laws.activations().items() if row["correlation_id"] == correlation]
-        card = world.tables.rows["activations", found[0]].get(keys.decision(account.id)) if found else None
-        if card is None:
-            self._plan_press(correlation, account, choice, world.clock.true + ASK_AGAIN, tries=tries + 1)
-            return
-        asked = from_row(Asked, card.values)
-        token = world.tenant.cards.issue(
-            activation=found[0],
-            approver=account.id,
-            nonce=asked.nonce,
-            expires_at=world.clock.true + timedelta(hours=1),
-        )
-        pressed = Pressed(found[0], account.id)
-        self.pressed.append(pressed)
-        raw = (json.dumps({"token": token, "decision": choice}) + "\n").encode()
-        headers = {
-            "action-authorization": f"Bearer {account.id}",
-            "action-request-id": f"{account.name}-{self.random.choice([0, tries])}",
-        }
-
-        async def press() -> None:
-            answer = await answer_card(raw, headers, ports=world.tenant.ports)
-            world.say(f"is told: {answer.status} {answer.line}")
-            pressed.answers.append(answer)
-
-        def press_again() -> None:
-            if not pressed.answers or pressed.answers[-1].status == 503:
-                self._plan_press(correlation, account, choice, world.clock.true, tries=tries + 1)
-
-        world.start(f"{account.name} presses {choice} {found[0][:6]}", press())
-        world.plan(world.clock.true + ASK_AGAIN, press_again)
-
-    def _remove_by_hand(self) -> None:
-        if GROUP not in self.world.directory.groups:
-            return
-        self.world.directory.by_hand(GROUP, ADA_ADMIN.id)
-        self.world.say("somebody removes the assignment by hand")
-
-    def _seem_gone(self) -> None:
-        self.world.directory.seem_gone(timedelta(seconds=self.random.uniform(5, LAG)))
-        self.world.say("some replicas don't know the group for a while")
-
-    def _delete_group(self) -> None:
-        self.world.directory.delete_group(GROUP)
-        self.world.say("somebody deletes the group")
-
-    def _lose_eligibility(self) -> None:
-        for (table, _), rows in self.world.tables.rows.items():
-            if table == "eligibilities":
-                rows.clear()
-        self.world.say("nobody is eligible any more")
-
-    def _plan_outage(self, kind: str, at: datetime) -> None:
-        def begin() -> None:
-            self.world.say(f"the {kind} can't be reached from here on")
-            self.world.out.add(kind)
-
-        def end() -> None:
-            self.world.say(f"the {kind} can be reached again")
-            self.world.out.discard(kind)
-
-        self.world.plan(at, begin)
-        self.world.plan(at + timedelta(seconds=self.random.uniform(30, 900)), end)
-
-    def _check_requests(self) -> None:
-        """Every request has its one activation, or lies where somebody will find it (law 8)."""
-        rows = self.laws.activations().values()
-        for correlation in self.asked:
-            found = sum(row["correlation_id"] == correlation for row in rows)
-            lost = any(message.correlation_id == correlation for message in self.world.dead_letters)
-            if found != 1 and not (lost and found == 0):
-                raise self.world.broken("law 8", f"{correlation} has {found} activations")
+        world, dice = self.world, self.world.chance.dice("set up")
+        world.directory.add_group(OTHER_GROUP, "Key Operators")
+        asking = tuple(role for role in ROLES if dice.random() < APPROVED)
+        for place, rows in _registered(asking).items():
+            world.tables.rows[place] = dict(rows)
+        for group in dict.fromkeys(ROLES.values()):
+            for account in REQUESTERS:
+                if dice.random() < HELD_BEFORE:
+                    world.directory.put_member(group, account.id)
+                    world.directory.remember((group, account.id))
+                    world.say("{} is a member of {} from the beginning", account.name, group[-4:])
 
     def _check_answers(self) -> None:
         """Whoever was told that their decision counts, made it (law 5)."""
-        rows = self.laws.activations()
-        for pressed in self.pressed:
-            values = rows[pressed.activation]
+        for pressed in self.people.pressed:
+            values = self.laws.rows[pressed.activation]
             for answer in pressed.answers:
                 said = {"Approved.": "approve", "Denied.": "deny"}.get(answer.line)
                 if said and (values.get("decision"), values.get("decided_by")) != (said, pressed.account):
-                    raise self.world.broken("law 5", f"{pressed.account} was told {answer.line}")
+                    self.laws.break_("law 5", f"{pressed.account} was told {answer.line}")
                 if said == "deny" and values["state"] != State.DENIED:
-                    raise self.world.broken("law 5", f"{pressed.activation[:6]} was denied, and is {values['state']}")
+                    self.laws.break_("law 5", f"{pressed.activation[:6]} was denied, and is {values['state']}")
 
 
-async def _put(world: World, role: RoleSettings, key: str) -> None:
-    await world.tenant.register.put_role(role, OWNER)
-    await world.tenant.register.put_eligibility(Eligibility(principal=ADA_ADMIN.id, role=key), OWNER)
+@cache
+def _registered(asking: tuple[str, ...]) -> Mapping[tuple[str, str], Mapping[str, Row]]:
+    """Return the register's rows with all roles, those that ask for approval among them; made once for each choice."""
+    tenant = FakeTenant()
+
+    async def write() -> None:
+        await tenant.register.put_person("ada", PersonLinks((ADA.id, ADA_EXT.id)), OWNER)
+        for key, group in ROLES.items():
+            role = replace(
+                tenant.role,
+                key=key,
+                name=key.replace("-", " ").capitalize(),
+                target=Target(Source.GROUP_MEMBER, group),
+                minimum_duration=timedelta(minutes=1),
+                approval=DEMAND if key in asking else None,
+            )
+            await tenant.register.put_role(role, OWNER)
+            for account in REQUESTERS:
+                await tenant.register.put_eligibility(Eligibility(principal=account.id, role=key), OWNER)
+
+    asyncio.run(write())
+    return tenant.tables.rows

@@ -25,4 +25,4 @@ def test_a_seed_replays_to_the_letter() -> None:
     first.run()
     second.run()
 
-    assert first.world.history == second.world.history
+    assert first.world.line.history == second.world.line.history

@@ -1,306 +1,330 @@
 """One run of the simulation: a tenant whose workers are stepped one call at a time, in an order that a seed decides.
 
-A worker is a delivery of a message, a sweep, or a press of a button: a coroutine that stops at every gate (chance.py). The
-broker here redelivers what a dead or frozen worker held when its lock runs out, and dead-letters after five deliveries.
+A worker is a delivery of a message, a sweep, a press of a button, an order of ops: a coroutine that stops at every gate
+(line.py). Everything that happens stands in one queue of events by its time. The broker here redelivers what a dead or
+frozen worker held when its lock runs out, and dead-letters after five deliveries.
 """
 
-import contextvars
+import itertools
 import logging
-from collections.abc import Callable, Coroutine, Sequence
-from dataclasses import dataclass, field
-from datetime import datetime, timedelta
+from collections import Counter
+from collections.abc import Callable, Coroutine
+from dataclasses import replace
+from datetime import timedelta
 from heapq import heappop, heappush
 from typing import Any
 
-from access.adapters.tables import Delete, Operation
 from access.errors import Conflict, TryAgain
-from tests.fakes.bus import FakeMessage
+from expiry_timer.tick import call_for_sweep
+from tests.fakes.outside import FakeQuarantine
 from tests.fakes.tenant import FakeTenant
-from tests.simulation.chance import CALM, SKEW, Chance, Crashed, Gate
-from tests.simulation.outside import GatedBus, GatedMailer, GatedTables, LaggingDirectory, SkewedClock
+from tests.simulation.chance import SKEW, Case, Chance, Crashed, Fault
+from tests.simulation.line import Letter, Line, Worker
+from tests.simulation.outside import GatedBlobs, GatedBus, GatedMailer, GatedTables, LaggingDirectory
 
-LOCK = timedelta(seconds=60)
+LOCK = 60.0
 DELIVERIES = 5
-FREEZES = (12.0, 240.0)
-"""Seconds that a worker freezes at most: inside the limit of a call and a little over it, or for minutes."""
-WORKERS = 8
-SWEEP = "sweep"
-"""It passes a gate for each shard, so it fails at each a fifth as often as others: else hardly one would get through."""
+SLOWEST = 0.25
+"""Seconds that a call takes at most, if nothing holds it up."""
+FREEZES = (12.0, 70.0, 300.0)
+"""Seconds that a worker freezes at most: about the limit of a call, a lock, or for minutes."""
+MOST_STEPS = 20_000
+"""Ten times what a long history needs."""
+TURN_BACK_AT_ONCE = 0.5
+MINUTE = 60.0
+
 STARTED_FRESH = {"provisioning", "expirations"}
 """Queues whose scheduled messages may get lost: a due row stands beside each."""
-
 _TOPIC = "activation-events"
 
 
 class Broken(AssertionError):
     """A law does not hold."""
 
-
-@dataclass(slots=True, eq=False)
-class Letter:
-    """A message in the broker. ``holder`` is the worker whose lock it is under."""
-
-    message: FakeMessage
-    at: datetime
-    deliveries: int = 0
-    locked_until: datetime | None = None
-    holder: "Worker | None" = None
-
-
-@dataclass(slots=True, eq=False)
-class Worker:
-    """One invocation, in a process of its own."""
-
-    name: str
-    work: Coroutine[Any, Any, object]
-    skew: timedelta
-    letter: Letter | None = None
-    at: Gate | None = None
-    wakes: datetime | None = None
-    dead: bool = False
-    context: contextvars.Context = field(default_factory=contextvars.copy_context)
+    def __init__(self, case: Case, law: str, what: str) -> None:
+        self.case, self.law, self.what = case, law, what
+        super().__init__(f"seed {case.seed}: {law}: {what}")
 
 
 class World:
     """The tenant, its workers, its broker and its clock."""
 
-    def __init__(self, seed: int) -> None:
-        self.seed = seed
-        self.chance = Chance(seed)
-        self.clock = SkewedClock()
-        self.began = self.clock.true
-        self.history: list[str] = []
-        self.workers: list[Worker] = []
-        self.current: Worker | None = None
-        self.letters: list[Letter] = []
-        self.dead_letters: list[FakeMessage] = []
-        self.steps = 0
-        self.directory = LaggingDirectory(self.clock, self.chance, self.say)
-        self.tables = GatedTables(self.chance)
+    def __init__(self, case: Case) -> None:
+        self.case = case
+        self.chance = Chance(case)
+        self.line = Line(self.chance)
+        self.clock = self.line.clock
+        self.say = self.line.say
+        self.directory = LaggingDirectory(self.line, self._land_later)
+        self.tables = GatedTables(self.line)
+        self.mailer = GatedMailer(self.line)
+        self.bus = GatedBus(self.line)
         self.tenant = FakeTenant(
-            clock=self.clock,
-            tables=self.tables,
-            bus=GatedBus(self.clock),
-            directory=self.directory,
-            mailer=GatedMailer(),
+            clock=self.clock, tables=self.tables, bus=self.bus, directory=self.directory, mailer=self.mailer
         )
-        self.tables.wrote = self._wrote
-        self.out: set[str] = set()
-        self.checks: list[Callable[[], None]] = []
-        self.changed = True
-        self._plans: list[tuple[datetime, int, Callable[[], None]]] = []
-        self._planned = 0
-        self._next_sweep = self.clock.true + timedelta(minutes=1)
+        self.quarantine = FakeQuarantine(self.tables, GatedBlobs(self.line))
+        self.tenant.ports = replace(self.tenant.ports, quarantine=self.quarantine)
+        self.tenant.store._nonce = self._nonce
+        self.workers: list[Worker] = []
+        self.letters: dict[Letter, None] = {}
+        self.dead_letters = 0
+        self.steps = 0
+        self._events: list[tuple[float, int, Callable[[Any], None], Any]] = []
+        self._numbers = itertools.count()
+        self._endless = (self.sweep_every_minute, self._tick)
+        """What is always to come, and so no reason to wait."""
+        self._waiting = 0
+        self.timer_runs = True
+        self._copies: Counter[str] = Counter()
+        self._nonces = self.chance.dice("nonces")
 
-    def say(self, what: str) -> None:
-        """Add a line to the history."""
-        seconds = (self.clock.true - self.began).total_seconds()
-        who = self.current.name if self.current else "-"
-        self.history.append(f"{seconds:9.1f}  {who:<32} {what}")
+    # -- time
 
-    def plan(self, at: datetime, what: Callable[[], None]) -> None:
-        """Have something happen at an instant."""
-        self._planned += 1
-        heappush(self._plans, (at, self._planned, what))
+    def after(self, seconds: float, what: Callable[[Any], None], about: object = None) -> None:
+        """Have something happen after some seconds of true time."""
+        self._waiting += what not in self._endless
+        heappush(self._events, (self.clock.seconds + seconds, next(self._numbers), what, about))
 
-    def start(self, name: str, work: Coroutine[Any, Any, object], letter: Letter | None = None) -> Worker:
-        """Start a worker; it runs from the next step on."""
-        skew = timedelta() if self.chance.is_calm else self.chance.seconds(-SKEW, SKEW)
-        worker = Worker(name=name, work=work, skew=skew, letter=letter)
+    def run(self, *, until: float) -> None:
+        """Let time pass."""
+        while self._events and self._events[0][0] <= until:
+            self._next()
+        self.clock.seconds = until
+
+    def run_quiet(self, *, until: float) -> None:
+        """Let time pass until nothing is left that could ever happen: the sweeps to come would find nothing."""
+        while not self.is_quiet() and self._events[0][0] <= until:
+            self._next()
+
+    def is_quiet(self) -> bool:
+        """Whether only sweeps are to come, and nothing for them to find."""
+        return not self._waiting and not self._is_due()
+
+    def _next(self) -> None:
+        at, _, what, about = heappop(self._events)
+        self._waiting -= what not in self._endless
+        self.clock.seconds = max(self.clock.seconds, at)
+        what(about)
+
+    def _is_due(self) -> bool:
+        return bool(self.bus.dead) or any(rows for (table, _), rows in self.tables.rows.items() if table == "due")
+
+    def _land_later(self, seconds: float, land: Callable[[], None]) -> None:
+        def lands(_: object) -> None:
+            self.say("(a call lands late)")
+            land()
+
+        self.after(seconds, lands)
+
+    # -- workers
+
+    def start(
+        self, key: str, name: str, work: Coroutine[Any, Any, object], letter: Letter | None = None, *, after: float = 0
+    ) -> Worker:
+        """Start a worker; it runs from its first turn on."""
+        dice = self.chance.dice(key)
+        skew = dice.choice([-SKEW, SKEW, dice.uniform(-SKEW, SKEW)])
+        worker = Worker(key=key, name=name, work=work, dice=dice, skew=skew, letter=letter)
+        if self.chance.is_calm or Fault.SKEW in self.case.without:
+            worker.skew = 0
         self.workers.append(worker)
+        self.after(after, self._turn, worker)
         return worker
 
-    def finish(self, work: Coroutine[Any, Any, None]) -> None:
-        """Run something outside of the story to its end, without any fault."""
-        try:
-            while True:
-                work.send(None)
-        except StopIteration:
-            return
+    def kill(self, worker: Worker) -> None:
+        """End a worker's process: nothing of it runs any more, and its message comes back when its lock runs out."""
+        worker.dead = True
+        self._throw_out(worker)
+        if worker.letter is not None:
+            self.after(worker.dice.uniform(0.5 * LOCK, LOCK), self._lock_runs_out, worker)
 
-    def run_until(self, end: datetime) -> None:
-        """Let time pass. After every change, the laws are held against the state."""
-        while self.clock.true < end:
-            if self.is_idle():
-                self.clock.advance_to(end)
-                return
-            self._plan_ahead()
-            awake = [worker for worker in self.workers if worker.wakes is None]
-            if awake:
-                self._step(self.chance.random.choice(awake))
-                self.clock.advance(self.chance.seconds(0, 0.15))
-            else:
-                self.clock.advance_to(min(self._next_instant(), end))
-            if self.changed:
-                self.changed = False
-                for check in self.checks:
-                    check()
+    def deploy(self) -> None:
+        """A new version: every process is killed, and the next messages find new ones."""
+        self.say("a new version is deployed: all workers are killed")
+        for worker in list(self.workers):
+            self.kill(worker)
 
-    def is_idle(self) -> bool:
-        """Whether nothing is left that could ever happen: the sweeps to come would find nothing."""
-        busy = self.workers or self.letters or self.directory.late or self._plans or self.tenant.bus.messages
-        return not busy and not any(rows for (table, _), rows in self.tables.rows.items() if table == "due")
+    def calm(self) -> None:
+        """End all faults. Where ops were told that no sweep comes any more, they call for one."""
+        self.chance.calm()
+        self.line.out.clear()
+        self.say("--- faults stop")
+        self.start("ops call for a sweep", "ops", call_for_sweep(ports=self.tenant.ports))
 
     def close(self) -> None:
         """End the processes that are left, so that nothing of this run runs on."""
-        self.chance.calm()
         for worker in list(self.workers):
-            worker.dead, worker.wakes = True, None
-            while worker in self.workers:
-                self._step(worker)
+            worker.dead = True
+            self._throw_out(worker)
 
     def broken(self, law: str, what: str) -> Broken:
-        self.say(f"BROKEN {law}: {what}")
-        return Broken(f"seed {self.seed}: {law}: {what}")
+        self.say("BROKEN {}: {}", law, what)
+        return Broken(self.case, law, what)
 
-    def _plan_ahead(self) -> None:
-        now = self.clock.true
-        self.directory.land()
-        while self._plans and self._plans[0][0] <= now:
-            heappop(self._plans)[2]()
-        for worker in self.workers:
-            if worker.wakes is not None and worker.wakes <= now:
-                worker.wakes = None
-        if now >= self._next_sweep:
-            self._next_sweep += timedelta(minutes=1)
-            if not any(worker.name == SWEEP and worker.wakes is None for worker in self.workers):
-                self.start(SWEEP, self.tenant.sweep())
-        self._collect()
-        self._deliver()
-
-    def _next_instant(self) -> datetime:
-        instants = [self._next_sweep, *(at for at, _ in self.directory.late)]
-        instants += [plan[0] for plan in self._plans[:1]]
-        instants += [worker.wakes for worker in self.workers if worker.wakes]
-        for letter in self.letters:
-            instants.append(max(letter.at, letter.locked_until or letter.at))
-        return max(min(instants), self.clock.true + timedelta(milliseconds=10))
-
-    def _collect(self) -> None:
-        """Take over what was sent; on its way a message may be repeated, delayed, or lost where it was scheduled."""
-        chance, rates = self.chance, self.chance.rates
-        for message in self.tenant.bus.messages:
-            if message.queue == _TOPIC:
-                continue
-            scheduled = message.at > self.clock.true + timedelta(seconds=SKEW + 1)
-            if scheduled and message.queue in STARTED_FRESH and chance.happens(rates.lose_scheduled):
-                self.say(f"(lost: a message to {message.queue} for later)")
-                continue
-            for _ in range(2 if chance.happens(rates.repeat) else 1):
-                late = chance.seconds(1, 90) if chance.happens(rates.delay) else timedelta()
-                self.letters.append(Letter(message, max(message.at, self.clock.true) + late))
-        self.tenant.bus.messages.clear()
-
-    def _deliver(self) -> None:
-        now = self.clock.true
-        for letter in list(self.letters):
-            if letter.holder is not None and letter.holder.wakes is None and not letter.holder.dead:
-                letter.locked_until = now + LOCK  # the host renews it while it lives
-            elif letter.at <= now and (letter.locked_until is None or letter.locked_until <= now):
-                self._deliver_one(letter, now)
-
-    def _deliver_one(self, letter: Letter, now: datetime) -> None:
-        if letter.deliveries == DELIVERIES:
-            self.letters.remove(letter)
-            self.dead_letters.append(letter.message)
-            self.say(f"(dead-lettered: a message of {letter.message.queue})")
-        elif sum(worker.wakes is None for worker in self.workers) < WORKERS:
-            letter.deliveries += 1
-            letter.locked_until = now + LOCK
-            number = letter.message.sequence_number
-            name = f"{letter.message.queue}#{number}.{letter.deliveries}"
-            letter.holder = self.start(name, self.tenant.deliver(letter.message), letter)
-
-    def _step(self, worker: Worker) -> None:
+    def _turn(self, worker: Worker) -> None:
+        """Let a worker go on to its next gate, unless chance has other plans."""
+        if worker.dead:
+            return
+        goes_on, fault = self._meet(worker)
+        if not goes_on:
+            return
         self.steps += 1
-        self.current, self.clock.skew = worker, worker.skew
+        if self.steps > MOST_STEPS:
+            raise self.broken("economy", f"more than {MOST_STEPS} steps: messages breed")
+        self.line.current, self.clock.skew = worker, worker.skew
         try:
-            fault = Crashed() if worker.dead else self._fault(worker)
-            if worker.wakes is not None:
-                return
-            if fault is None:
-                worker.at = worker.context.run(worker.work.send, None)
-            else:
-                worker.at = worker.context.run(worker.work.throw, fault)
-            worker.wakes = worker.at.until
-            while worker.dead:  # what stands under finally gets nowhere
-                worker.at = worker.context.run(worker.work.throw, Crashed())
+            resume: Callable[[Any], Any] = worker.work.send if fault is None else worker.work.throw
+            worker.at = worker.context.run(resume, fault)
         except StopIteration:
             self._ended(worker, completes=True)
-        except Crashed:
+        except (TryAgain, Conflict) as failure:
+            self.say("fails ({}); its message is abandoned", failure)
             self._ended(worker, completes=False)
         except Broken:
             self.workers.remove(worker)
             raise
-        except (TryAgain, Conflict) as fault:
-            self.say(f"fails ({fault}); its message is abandoned")
-            self._abandoned(worker)
+        except Exception as bug:
+            self.workers.remove(worker)
+            raise self.broken("a bug", repr(bug)) from bug
+        else:
+            takes = worker.at.takes
+            self.after(worker.dice.uniform(0.01, SLOWEST) if takes is None else takes, self._turn, worker)
         finally:
-            self.current, self.clock.skew = None, timedelta()
+            self.line.current, self.clock.skew = None, 0.0
+            if self.bus.messages:
+                self.collect()
 
-    def _fault(self, worker: Worker) -> BaseException | None:
-        """Say what happens to this worker at its gate; None: nothing, it goes on."""
-        chance, rates = self.chance, self.chance.rates
-        gate = worker.at
-        if rates is CALM or gate is None:
-            return None
-        if gate.kind in self.out and not gate.answered:
-            return TryAgain(f"an outage ({gate.kind})", after=timedelta(seconds=5), fault=True)
-        dice = chance.random.random()
-        share = 0.2 if worker.name == SWEEP else 1.0
-        where = f"{'after' if gate.answered else 'before'} {gate.call}"
-        if dice < rates.crash * share:
-            self.say(f"DIES {where}")
-            worker.dead = True
-            return Crashed()
-        if dice < (rates.crash + rates.freeze) * share:
-            worker.wakes = self.clock.true + chance.seconds(1, chance.random.choice(FREEZES))
-            until = (worker.wakes - self.began).total_seconds()
-            self.say(f"FREEZES {where} until {until:.1f}")
-            return None
-        if gate.until is not None:
-            return None
-        fail = rates.fail_directory if gate.kind == "directory" else rates.fail
-        if dice > 1 - fail * share:
-            self.say(f"FAILS {where}")
-            return TryAgain(f"chance ({gate.call})", after=timedelta(seconds=5), fault=True)
-        return None
+    def _meet(self, worker: Worker) -> tuple[bool, TryAgain | None]:
+        """Say whether this worker goes on from its gate, and with which fault."""
+        gate, chance, dice = worker.at, self.chance, worker.dice
+        if gate is None or chance.is_calm:
+            return True, None
+        if chance.strikes(Fault.CRASH, dice, worker):
+            self.say("{} DIES after {}", worker.name, gate.call)
+            self.kill(worker)
+            return False, None
+        if chance.strikes(Fault.FREEZE, dice, worker):
+            seconds = dice.uniform(1, dice.choice(FREEZES))
+            self.say("{} FREEZES after {} for {:.0f} s", worker.name, gate.call, seconds)
+            worker.frozen = True
+            self.after(seconds, self._thaw, worker)
+            self.after(dice.uniform(0.5 * LOCK, LOCK), self._lock_runs_out, worker)
+            return False, None
+        if gate.takes is None and chance.strikes(Fault.LOSE_ANSWER, dice, worker):
+            self.say("{} gets no answer from {}", worker.name, gate.call)
+            after = timedelta(seconds=dice.choice([0, 5, 30]))
+            return True, TryAgain(f"chance ({gate.call})", after=after, fault=True)
+        return True, None
+
+    def _thaw(self, worker: Worker) -> None:
+        worker.frozen = False
+        self._turn(worker)
+
+    def _throw_out(self, worker: Worker) -> None:
+        """Have the process end where it is: what stands under ``finally`` gets nowhere."""
+        self.line.current = worker
+        try:
+            while True:
+                worker.context.run(worker.work.throw, Crashed())
+        except (StopIteration, Crashed):
+            pass
+        finally:
+            self.line.current = None
+            self.workers.remove(worker)
+
+    # -- sweeps
+
+    def sweep_every_minute(self, _: object = None) -> None:
+        """Start a sweep where none is at work and something is due, and do it again in a minute."""
+        minute = round(self.clock.seconds / MINUTE)
+        awake = any(worker.key.startswith("sweep") and not worker.frozen for worker in self.workers)
+        if self.timer_runs and self._is_due() and not awake:
+            self.start(f"sweep {minute}", "sweep", self.tenant.sweep())
+        self.after(MINUTE, self.sweep_every_minute)
+
+    def stop_timer(self) -> None:
+        """The host's timer stands still from here on: only ticks start a sweep."""
+        self.timer_runs = False
+
+    def _tick(self, message: Any) -> None:
+        """Deliver a tick, where it is not the timer that all hangs on; it is never lost, but a call for a sweep mends that."""
+        if not self.timer_runs:
+            letter = Letter(f"ticks {message.message_id}", message)
+            self.letters[letter] = None
+            self._deliver(letter)
+
+    # -- broker
+
+    def collect(self) -> None:
+        """Take over what was sent; on its way a message may be repeated, delayed, or lost where it was scheduled."""
+        chance = self.chance
+        messages, self.bus.messages = self.bus.messages, []
+        for message in messages:
+            if message.queue == _TOPIC:
+                continue
+            if message.queue == "ticks":
+                self.after(max(self.clock.since(message.at) - self.clock.seconds, 0), self._tick, message)
+                continue
+            identity = f"{message.queue} {message.message_id}"
+            self._copies[identity] += 1
+            key = f"{identity} {self._copies[identity]}"
+            dice = chance.dice(key)
+            wait = self.clock.since(message.at) - self.clock.seconds
+            scheduled = wait > SKEW + 1 and message.queue in STARTED_FRESH
+            if scheduled and chance.strikes(Fault.LOSE, dice, key):
+                self.say("(lost: a message to {} for {:%H:%M:%S})", message.queue, message.at)
+                continue
+            for copy in range(1 + chance.strikes(Fault.REPEAT, dice, key)):
+                late = dice.uniform(1, 90) if chance.strikes(Fault.DELAY, dice, f"{key}/{copy}") else 0.0
+                letter = Letter(f"{key}/{copy}", message)
+                self.letters[letter] = None
+                self.after(max(wait, 0) + late + dice.uniform(0.01, 0.1), self._deliver, letter)
+
+    def _deliver(self, letter: Letter) -> None:
+        if letter not in self.letters or letter.holder is not None:
+            return
+        message = letter.message
+        if letter.deliveries == DELIVERIES:
+            del self.letters[letter]
+            self.dead_letters += 1
+            self.bus.kill(message)
+            self.say("(dead-lettered: a message of {})", message.queue)
+            return
+        letter.deliveries += 1
+        key = f"{letter.key}.{letter.deliveries}"
+        name = f"{message.queue}#{message.sequence_number}.{letter.deliveries}"
+        worker = letter.holder = self.start(key, name, self.tenant.deliver(message), letter)
+        if self.chance.strikes(Fault.LOSE_LOCK, worker.dice, key):
+            self.after(worker.dice.uniform(0, 3), self._lose_lock, worker)
+
+    def _lose_lock(self, worker: Worker) -> None:
+        letter = worker.letter
+        if letter is not None and letter.holder is worker and letter in self.letters:
+            self.say("(the lock of {} is lost)", worker.name)
+            letter.holder = None
+            self._deliver(letter)
+
+    def _lock_runs_out(self, worker: Worker) -> None:
+        """The host renews a lock while it lives and isn't frozen."""
+        letter = worker.letter
+        if letter is not None and letter.holder is worker and (worker.dead or worker.frozen):
+            letter.holder = None
+            self._deliver(letter)
 
     def _ended(self, worker: Worker, *, completes: bool) -> None:
         self.workers.remove(worker)
         letter = worker.letter
-        if completes and letter is not None and letter.holder is worker and letter in self.letters:
-            self.letters.remove(letter)
+        if letter is None or letter.holder is not worker:
+            return
+        letter.holder = None
+        if completes:
+            self.letters.pop(letter, None)
+        else:
+            self.after(TURN_BACK_AT_ONCE, self._deliver, letter)
 
-    def _abandoned(self, worker: Worker) -> None:
-        self.workers.remove(worker)
-        letter = worker.letter
-        if letter is not None and letter.holder is worker:
-            letter.holder, letter.locked_until = None, None
-
-    def _wrote(self, table: str, operations: Sequence[Operation]) -> None:
-        self.changed = True
-        for operation in operations:
-            if isinstance(operation, Delete):
-                if table == "due":
-                    self.say(f"drops due {_short_due(operation.key)}")
-                continue
-            row = operation.row
-            if table == "due":
-                self.say(f"writes due {_short_due(row.key)} ({row.values['kind']})")
-            elif table == "holds":
-                said = {key: row.values[key] for key in sorted(row.values) if key not in _BORING}
-                self.say(f"writes hold {said}")
-            elif row.key.startswith("event-"):
-                self.say(f"COMMITS {row.partition[:6]} {row.key[6:]} {row.values['event']} -> {row.values['state']}")
-
-
-_BORING = {"schema", "principal", "target", "roles"}
-
-
-def _short_due(key: str) -> str:
-    at, activation, version, nonce = key.split("_")
-    return f"{at[9:-1]} {activation[:6]} v{int(version)} {nonce[-3:]}"
+    def _nonce(self) -> str:
+        worker = self.line.current
+        return f"{(worker.dice if worker else self._nonces).getrandbits(32):08x}"
 
 
 def quiet_logs() -> None:

@@ -85,7 +85,7 @@ async def test_reads_pass_while_restoring(controls: TableControls, real: FakeDir
 
 async def test_where_the_word_cannot_be_read_nothing_is_changed(real: FakeDirectory) -> None:
     class Broken(FakeTables):
-        async def get(self, table: str, partition: str, key: str) -> None:  # type: ignore[override]
+        async def get(self, table: str, partition: str, key: str) -> None:
             raise TryAgain("the tables", after=timedelta(seconds=5), fault=True)
 
     with pytest.raises(TryAgain):

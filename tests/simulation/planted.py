@@ -59,7 +59,7 @@ def ending_left_without_proof() -> Iterator[None]:
         now = ports.clock.now()
         free = holding.prove(replace(hold, until=None), Presence.NOT_HELD, read_began=now, timing=ports.timing)
         assert isinstance(free, Write)
-        await releasing._write(free.hold, ports)
+        await ports.store.write_hold(free.hold)
         return Outcome.PROVEN_GONE, {}
 
     with patch.object(releasing, "_remove", remove):

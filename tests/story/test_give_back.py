@@ -46,6 +46,29 @@ async def test_what_is_given_back_is_ending_at_once_and_ends_when_its_removal_is
     assert tenant.subjects(ADA)[-1] == "Hourglass: Backup Operators has ended"
 
 
+async def test_the_removal_begins_at_once_and_waits_for_no_sweep(tenant: FakeTenant) -> None:
+    await active(tenant)
+
+    say(tenant, "deactivate")
+    await tenant.run()
+
+    assert ("remove", ADA_ADMIN.id, GROUP) in tenant.directory.calls
+
+
+async def test_a_list_that_lags_hides_neither_what_is_held_nor_what_was_done(tenant: FakeTenant) -> None:
+    given = await active(tenant)
+    tenant.tables.rows["byprincipal", ADA_ADMIN.id].clear()
+    message = say(tenant, "deactivate")
+    await tenant.run_for(5 * MINUTE)
+    assert (await again(tenant, given)).state is State.ENDED
+
+    await tenant.deliver(message)
+    await tenant.run()
+
+    assert (await events_of(tenant, given)).count("activation.deactivated") == 1
+    assert len(await tenant.activations()) == 1
+
+
 async def test_the_role_and_the_account_name_it_as_well_as_its_id(tenant: FakeTenant) -> None:
     given = await active(tenant)
 

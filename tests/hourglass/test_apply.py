@@ -129,11 +129,12 @@ def test_what_is_no_longer_in_the_file_is_removed(outside: FakeOutside, run: Run
         == """\
 - eligibility backup-operators: group Backup Operators eligible
 - eligibility helpdesk-tier-2: user bo.admin@contoso.example
+- eligibility helpdesk-tier-2: user cy@contoso.example
 - eligibility helpdesk-tier-2: user dee@contoso.example
 - role backup-operators
 - role helpdesk-tier-2
 - person ada
-6 removed.
+7 removed.
 Applied.
 """
     )

@@ -155,7 +155,10 @@ def _fault(item: Mapping[str, Any]) -> Fault:
         raise ValueError(f"'{kind}' doesn't strike on '{item['on']}'")
     if not isinstance(count, int) or count < 1 or not isinstance(milliseconds, int) or milliseconds < 0:
         raise ValueError("'count' and 'milliseconds' are positive whole numbers")
-    return Fault(kind=kind, count=count, moments=moments, milliseconds=milliseconds)
+    share = item.get("share", 1)
+    if not isinstance(share, int | float) or not 0 < share <= 1:
+        raise ValueError("'share' is above 0 and at most 1")
+    return Fault(kind=kind, count=count, moments=moments, milliseconds=milliseconds, share=share)
 
 
 def _scripted(fault: Fault) -> dict[str, Any]:
@@ -164,4 +167,5 @@ def _scripted(fault: Fault) -> dict[str, Any]:
         "count": fault.count,
         "on": sorted(fault.moments),
         "milliseconds": fault.milliseconds,
+        "share": fault.share,
     }

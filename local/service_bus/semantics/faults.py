@@ -1,5 +1,6 @@
 """Scripted faults: what is to go wrong next on an entity, and how many times."""
 
+import random
 from dataclasses import dataclass
 from enum import StrEnum
 
@@ -33,12 +34,13 @@ MOMENTS: dict[Kind, frozenset[Moment]] = {
 
 @dataclass(slots=True, kw_only=True)
 class Fault:
-    """One kind of fault on one entity, ``count`` more times, at any of ``moments``."""
+    """One kind of fault on one entity, ``count`` more times, at any of ``moments``; by chance at a ``share`` of them."""
 
     kind: Kind
     count: int
     moments: frozenset[Moment]
     milliseconds: int = 0
+    share: float = 1.0
 
 
 class FaultScript:
@@ -65,7 +67,7 @@ class FaultScript:
         if not faults:
             return None
         fault = next((each for each in faults if each.kind is kind and moment in each.moments), None)
-        if fault is None:
+        if fault is None or (fault.share < 1 and random.random() >= fault.share):
             return None
         fault.count -= 1
         if fault.count <= 0:

@@ -123,6 +123,8 @@ def test_what_does_not_exist_is_not_found(admin: httpx.Client, method: str, path
         b'{"entity": "requests", "faults": [{"kind": "busy", "count": 0}]}',
         b'{"entity": "requests", "faults": [{"kind": "delay", "milliseconds": -1}]}',
         b'{"entity": "requests", "faults": [{"kind": "busy", "on": "delivery"}]}',
+        b'{"entity": "requests", "faults": [{"kind": "busy", "share": 0}]}',
+        b'{"entity": "requests", "faults": [{"kind": "busy", "share": 1.5}]}',
     ],
 )
 def test_a_script_that_makes_no_sense_is_refused(admin: httpx.Client, body: bytes) -> None:
@@ -136,8 +138,8 @@ def test_scripted_faults_are_shown_and_cleared(admin: httpx.Client) -> None:
 
     assert admin.get("/faults").json() == {
         "requests": [
-            {"kind": "busy", "count": 2, "on": ["send"], "milliseconds": 0},
-            {"kind": "delay", "count": 1, "on": ["delivery"], "milliseconds": 50},
+            {"kind": "busy", "count": 2, "on": ["send"], "milliseconds": 0, "share": 1},
+            {"kind": "delay", "count": 1, "on": ["delivery"], "milliseconds": 50, "share": 1},
         ]
     }
     assert admin.delete("/faults").status_code == 204

@@ -1,5 +1,7 @@
 """Scripted faults: each strikes as often as it was told to, and then things are as before."""
 
+import contextlib
+
 import pytest
 
 from local.service_bus.semantics.broker import Broker
@@ -88,6 +90,20 @@ def test_a_delivery_goes_out_later(broker: Broker) -> None:
     receiver = Receiver(broker, "requests")
 
     assert receiver.delays == [0.25, 0.0]
+
+
+def test_a_fault_can_strike_at_a_share_of_the_moments(broker: Broker) -> None:
+    fault = Fault(kind=Kind.BUSY, count=1_000, moments=MOMENTS[Kind.BUSY], share=0.5)
+    broker.faults.add("requests", [fault])
+
+    taken = 0
+    for _ in range(200):
+        with contextlib.suppress(ServerBusyError):
+            broker.publish("requests", [content()])
+            taken += 1
+
+    assert 0 < taken < 200
+    assert fault.count == 1_000 - (200 - taken)
 
 
 def test_other_entities_and_cleared_scripts_are_left_alone(broker: Broker) -> None:

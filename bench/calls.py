@@ -1,11 +1,12 @@
 """Every call at the seams to the outside, as a value: what was called, to be counted, and to be made again as a floor."""
 
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from contextvars import ContextVar
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 
 from access.adapters.tables import Delete, Insert, Operation, Put, Replace, Row
 
+PEEK = "peek dead letters"
 SWEEP, TICKS = "sweep", "ticks"
 """What sweeps: the timer, and the queue of the ticks."""
 
@@ -28,6 +29,20 @@ class Call:
     queue: str = ""
     body: bytes = b""
     arguments: tuple[str, ...] = ()
+
+
+@dataclass(frozen=True, slots=True)
+class Names:
+    """What stands in a recorded call, and what is to stand there instead; and the shard of the other activation."""
+
+    instead: Mapping[str, str]
+    shard: str
+
+    def other(self, text: str) -> str:
+        """Return a text for the other ids."""
+        for one, another in self.instead.items():
+            text = text.replace(one, another)
+        return text
 
 
 @dataclass(slots=True)
@@ -87,3 +102,40 @@ def _kind(table: str, key: str, row: Row | None) -> str:
 def _counted(steps: Sequence[str]) -> list[str]:
     """Return each step once, in order; several of a kind are one step in the plural."""
     return [step if steps.count(step) == 1 else f"{step} (several)" for step in dict.fromkeys(steps)]
+
+
+def renamed(call: Call, names: Names) -> Call:
+    """Return a call for other ids."""
+    return replace(
+        call,
+        partition=_partition(call.table, call.partition, names),
+        key=names.other(call.key),
+        operations=tuple(_renamed(call.table, operation, names) for operation in call.operations),
+        body=names.other(call.body.decode()).encode(),
+        arguments=tuple(names.other(argument) for argument in call.arguments),
+    )
+
+
+def _renamed(table: str, operation: Operation, names: Names) -> Operation:
+    match operation:
+        case Delete(partition, key):
+            return Delete(_partition(table, partition, names), names.other(key))
+        case Insert(row) | Replace(row) | Put(row):
+            return Put(renamed_row(table, row, names))
+
+
+def renamed_row(table: str, row: Row, names: Names) -> Row:
+    """Return a row for other ids."""
+    values = {key: names.other(value) if isinstance(value, str) else value for key, value in row.values.items()}
+    return Row(partition=_partition(table, row.partition, names), key=names.other(row.key), values=values)
+
+
+def _partition(table: str, partition: str, names: Names) -> str:
+    """Return the partition of another activation: its shard in ``due``, and at the end of the day's in ``audit``."""
+    match table:
+        case "due":
+            return names.shard
+        case "audit":
+            return f"{partition[:-2]}{names.shard}"
+        case _:
+            return names.other(partition)

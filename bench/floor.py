@@ -8,7 +8,6 @@ import asyncio
 import json
 from collections.abc import AsyncIterator, Mapping, Sequence
 from contextlib import asynccontextmanager, suppress
-from dataclasses import replace
 from datetime import UTC, datetime, timedelta
 from typing import Any, Self
 
@@ -17,21 +16,19 @@ from azure.core.credentials import AccessToken
 from azure.core.exceptions import ResourceNotFoundError
 from azure.data.tables import TableEntity
 from azure.data.tables.aio import TableClient, TableServiceClient
-from azure.servicebus import ServiceBusMessage
-from azure.servicebus.aio import ServiceBusClient, ServiceBusSender
+from azure.servicebus import ServiceBusMessage, ServiceBusSubQueue
+from azure.servicebus.aio import ServiceBusClient, ServiceBusReceiver, ServiceBusSender
 from kiota_abstractions.method import Method
 from kiota_abstractions.request_information import RequestInformation
 from kiota_authentication_azure.azure_identity_authentication_provider import AzureIdentityAuthenticationProvider
 from msgraph import GraphRequestAdapter
 
-from access.adapters.tables import Delete, Insert, Operation, Put, Replace, Row
-from bench.calls import Call
+from access.adapters.tables import Delete, Insert, Operation, Put, Replace
+from bench.calls import PEEK, Call, Names, renamed
 
 _QUERY = "PartitionKey eq @partition and RowKey ge @start and RowKey lt @end"
 _FOREVER = 4_000_000_000
 _LATER = timedelta(hours=4)
-Names = Mapping[str, str]
-"""What stood in a recorded call, and what is to stand there instead."""
 
 
 class _OneToken:
@@ -61,6 +58,7 @@ class Floor:
         self._clients: dict[str, TableClient] = {}
         self.bus = ServiceBusClient.from_connection_string(settings["ServiceBus"])
         self._senders: dict[str, ServiceBusSender] = {}
+        self._receivers: dict[str, ServiceBusReceiver] = {}
         self._locks: dict[str, asyncio.Lock] = {}
         provider = AzureIdentityAuthenticationProvider(
             _OneToken(token), scopes=["https://graph.microsoft.com/.default"], allowed_hosts=["127.0.0.1"]
@@ -83,8 +81,8 @@ class Floor:
         try:
             yield floor
         finally:
-            for sender in floor._senders.values():
-                await sender.close()
+            for link in (*floor._senders.values(), *floor._receivers.values()):
+                await link.close()
             await floor.bus.close()
             for client in floor._clients.values():
                 await client.close()
@@ -124,6 +122,12 @@ class Floor:
                 await client.get_entity(call.partition, call.key)
 
     async def _send(self, call: Call) -> None:
+        if call.what.startswith(PEEK):
+            if call.queue not in self._receivers:
+                dead = ServiceBusSubQueue.DEAD_LETTER
+                self._receivers[call.queue] = self.bus.get_queue_receiver(call.queue, sub_queue=dead)
+            await self._receivers[call.queue].peek_messages(max_message_count=1, sequence_number=1)
+            return
         async with self._locks.setdefault(call.queue, asyncio.Lock()):
             if call.queue not in self._senders:
                 self._senders[call.queue] = self.bus.get_queue_sender(call.queue)
@@ -169,47 +173,6 @@ class Floor:
         if table not in self._clients:
             self._clients[table] = self._tables.get_table_client(table)
         return self._clients[table]
-
-
-def renamed(call: Call, names: Names) -> Call:
-    """Return a call for other ids."""
-
-    def other(text: str) -> str:
-        for one, another in names.items():
-            text = text.replace(one, another)
-        return text
-
-    return replace(
-        call,
-        partition=_partition(call.table, call.partition, names, other(call.partition)),
-        key=other(call.key),
-        operations=tuple(_renamed(call.table, operation, names) for operation in call.operations),
-        body=other(call.body.decode()).encode(),
-        arguments=tuple(other(argument) for argument in call.arguments),
-    )
-
-
-def _renamed(table: str, operation: Operation, names: Names) -> Operation:
-    def other(text: str) -> str:
-        for one, another in names.items():
-            text = text.replace(one, another)
-        return text
-
-    match operation:
-        case Delete(partition, key):
-            return Delete(_partition(table, partition, names, other(partition)), other(key))
-        case Insert(row) | Replace(row) | Put(row):
-            values = {key: other(value) if isinstance(value, str) else value for key, value in row.values.items()}
-            partition = _partition(table, row.partition, names, other(row.partition))
-            return Put(Row(partition=partition, key=other(row.key), values=values))
-
-
-def _partition(table: str, partition: str, names: Names, other: str) -> str:
-    """Return the partition of another activation: a shard, in ``due`` and at the end of a day's in ``audit``."""
-    shard = names.get("shard", "")
-    if not shard:
-        return other
-    return shard if table == "due" else f"{partition[:-2]}{shard}" if table == "audit" else other
 
 
 def _step(operation: Operation) -> tuple[Any, ...]:

@@ -20,17 +20,17 @@ from azure.servicebus.aio import ServiceBusClient
 
 from access.adapters import keys
 from access.adapters.ledger import Ledger
-from access.adapters.tables import Row
 from access.events import Event
 from access.ids import activation_id, digest
 from access.model import Door, Timing
 from bench import plans, seeding
-from bench.floor import Names
+from bench.calls import Names
 from bench.hosts import AT_ONCE
 from bench.plans import Plan
 from bench.quantiles import Quantiles
 from bench.replay import Order, Replayed, in_process
 from bench.seeding import Held
+from bench.upload import upload
 from bench.world import FLOOR_CALLS, person, processor_seconds, role, seed, tenant
 from local.tenant.tenant import Tenant
 from tests.fakes.bus import FakeBus
@@ -144,7 +144,7 @@ async def cold_start(folder: Path) -> Start:
             names = _names(started, plan, number)
             (folder / FLOOR_CALLS).write_bytes(pickle.dumps(plan.first(names)))
             await _ask(started, [number])
-            floor.append(await _first(started, "floor", names[plan.activation]))
+            floor.append(await _first(started, "floor", names.other(plan.activation)))
     return Start(min(ours), min(floor))
 
 
@@ -190,31 +190,18 @@ async def _write(started: Tenant, held: Sequence[Held]) -> None:
     for one in held:
         await seeding.write(one, ADA.id, store, timing=timing)
     seeding.forget_first_looks(tables)
+    wanted = {"activations", "holds", "due"}
     async with TableServiceClient.from_connection_string(started.settings["LEDGER"]) as service:
-        wanted = [place for place in tables.rows if place[0] in {"activations", "holds", "due"}]
-        for table in {table for table, _ in wanted}:
-            await service.create_table_if_not_exists(table)
-        for some in batched(wanted, AT_ONCE, strict=False):
-            await asyncio.gather(
-                *(_upload(service, table, list(tables.rows[table, partition].values())) for table, partition in some)
-            )
+        await upload(
+            service,
+            [(table, row) for (table, _), rows in tables.rows.items() for row in rows.values() if table in wanted],
+        )
     later = [message for message in bus.sent if message.queue == "expirations"]
     await _send(
         started,
         "expirations",
         [ServiceBusMessage(one.body, message_id=one.message_id, scheduled_enqueue_time_utc=one.at) for one in later],
     )
-
-
-async def _upload(service: TableServiceClient, table: str, rows: Sequence[Row]) -> None:
-    client = service.get_table_client(table)
-    for some in batched(rows, TRANSACTION, strict=False):
-        await client.submit_transaction(
-            [
-                ("upsert", {"PartitionKey": row.partition, "RowKey": row.key, **row.values}, {"mode": "replace"})
-                for row in some
-            ]
-        )
 
 
 async def _ask(started: Tenant, numbers: Sequence[int]) -> None:
@@ -285,7 +272,7 @@ async def _give_again(started: Tenant, held: Sequence[Held]) -> None:
 
 
 def _names(started: Tenant, plan: Plan, number: int) -> Names:
-    template, asking = person(plans.TEMPLATE), person(number)
+    template, asking = person(seeding.TEMPLATE), person(number)
     activation = digest("floor", started.settings["TENANT_ID"], str(number))
     return plan.names(
         activation,
@@ -300,7 +287,7 @@ def _names(started: Tenant, plan: Plan, number: int) -> Names:
 
 async def _schedule(started: Tenant, plan: Plan, names: Sequence[Names], at: datetime) -> None:
     """Send the first message of each for one instant: then all are there at once, and the processes are warm."""
-    bodies = [json.dumps({"activation": other[plan.activation]}).encode() for other in names]
+    bodies = [json.dumps({"activation": other.other(plan.activation)}).encode() for other in names]
     await _send(
         started, plan.deliveries[0].queue, [ServiceBusMessage(body, scheduled_enqueue_time_utc=at) for body in bodies]
     )

@@ -6,6 +6,7 @@ import math
 from collections import Counter, deque
 from collections.abc import AsyncIterator, Callable, Sequence
 from datetime import datetime, timedelta
+from functools import partial
 from typing import NoReturn
 
 from access.adapters.tables import Operation, Row
@@ -14,9 +15,9 @@ from access.hold import Presence
 from access.model import Account, Target
 from access.pace import Quota
 from access.ports import Mail
-from bench.calls import Call, note, read, written
+from bench.calls import PEEK, Call, note, read, written
 from bench.virtual_time import VirtualClock
-from tests.fakes.bus import FakeBus, FakeMessage
+from tests.fakes.bus import FakeBus, FakeDeadLetter, FakeMessage
 from tests.fakes.clock import FakeClock
 from tests.fakes.directory import FakeDirectory
 from tests.fakes.outside import FakeMailer
@@ -81,6 +82,11 @@ class TimedBus(FakeBus):
     def again(self, message: FakeMessage) -> None:
         """An abandoned message comes back at once."""
         self._queue(message.queue).put_nowait(message)
+
+    async def dead_letters(self, queues: Sequence[str], *, limit: int) -> tuple[FakeDeadLetter, ...]:
+        for queue in queues:
+            note(partial(Call, "bus", f"{PEEK}: {queue}", queue=queue))
+        return await super().dead_letters(queues, limit=limit)
 
     def put(self, queue: str, body: bytes, *, message_id: str | None = None, correlation_id: str = "") -> FakeMessage:
         """Put a message as a sender outside does."""

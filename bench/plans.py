@@ -10,16 +10,12 @@ from access.adapters import keys
 from access.adapters.ledger import Ledger
 from access.model import Target
 from bench import seeding
-from bench.calls import SWEEP, TICKS, Call, Delivery
-from bench.floor import Names, renamed
+from bench.calls import SWEEP, TICKS, Call, Delivery, Names, renamed
 from bench.hosts import Hosts
 from bench.seeding import Held
 from bench.virtual_time import run
 from bench.world import person, role
 from tests.fakes.tenant import ADA, ELIGIBLE
-
-TEMPLATE = 999_999
-"""The number of the one that is recorded: no other name contains its names."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -37,14 +33,14 @@ class Plan:
 
     def names(self, activation: str, principal: str, target: Target, **more: str) -> Names:
         """Return what to put instead of the ids of the plan."""
-        return {
+        instead = {
             self.activation: activation,
             self.principal: principal,
             ids.hold_id(self.principal, self.target): ids.hold_id(principal, target),
-            **({} if target == self.target else {self.target.id: target.id}),
-            "shard": keys.shard(activation),
+            self.target.id: target.id,
             **more,
         }
+        return Names(instead, keys.shard(activation))
 
 
 def commits(call: Call, event: str) -> bool:
@@ -65,7 +61,7 @@ def of_request() -> Plan:
 
 async def _ending() -> Plan:
     async with Hosts(keep=True) as hosts:
-        held = Held(TEMPLATE, hosts.clock.now() + seeding.HELD_FOR)
+        held = Held(seeding.TEMPLATE, hosts.clock.now() + seeding.HELD_FOR)
         hosts.directory.add_group(held.target.id, "Target", held.principal)
         timing = hosts.tenants[0].ports.timing
         await seeding.write(held, ADA.id, Ledger(hosts.tables, hosts.bus, timing), timing=timing)
@@ -75,7 +71,7 @@ async def _ending() -> Plan:
 
 async def _request() -> Plan:
     async with Hosts(keep=True) as hosts:
-        tenant, asking = hosts.tenants[0], person(TEMPLATE)
+        tenant, asking = hosts.tenants[0], person(seeding.TEMPLATE)
         tenant.directory.add_account(asking)
         tenant.directory.put_member(ELIGIBLE, asking.id)
         await tenant.open(approval=None, default_duration=timedelta(hours=4))

@@ -13,8 +13,8 @@ from dataclasses import asdict, dataclass, field
 
 from azure.servicebus import ServiceBusReceivedMessage
 
-from bench.calls import Delivery
-from bench.floor import Floor, Names, renamed
+from bench.calls import Delivery, Names, renamed
+from bench.floor import Floor
 from bench.hosts import AT_ONCE, ROOT
 from bench.plans import Plan, commits
 
@@ -59,7 +59,7 @@ async def in_process(order: Order) -> Replayed:
 
 async def replay(order: Order) -> Replayed:
     """Do what the plan says for each of the others, once their first messages come."""
-    plan, by_activation = order.plan, {names[order.plan.activation]: names for names in order.others}
+    plan, by_activation = order.plan, {names.other(order.plan.activation): names for names in order.others}
     replayed = Replayed()
 
     async def do(delivery: Delivery, activation: str) -> None:

@@ -19,6 +19,9 @@ from tests.fakes.tables import FakeTables
 IN_GROUP = 10
 """Members of one group: groups that give privileges are small."""
 
+TEMPLATE = 999_999
+"""The number of one that is recorded, or made again for others: no other name contains its names."""
+
 HELD_FOR = timedelta(hours=1)
 
 

@@ -27,6 +27,9 @@ NUDGED = frozenset({"provisioning", "expirations"})
 _PAUSE_LIMITS = {"ticks": timedelta(minutes=1)}
 """Where waiting longer would be worse than trying: after an outage, the sweep is to go on at once."""
 
+ALONE_LIMIT = timedelta(minutes=1)
+"""How seldom a message comes back at most while no due row can stand for it: many of them must not make an outage worse."""
+
 _CONFLICT_PAUSE = timedelta(seconds=2)
 
 
@@ -95,8 +98,13 @@ async def _put_off(raw: bytes, envelope: Envelope, later: TryAgain, ports: Ports
     level = logging.WARNING if later.fault else logging.INFO
     extra = {"queue": envelope.queue, "what": later.what, "seconds": after.total_seconds(), "attempt": attempt}
     log.log(level, "message.put_off", extra=extra)
-    if envelope.queue in NUDGED and not await _tried_again(raw, envelope.queue, at, ports):
-        return
+    if envelope.queue in NUDGED:
+        try:
+            if not await _tried_again(raw, envelope.queue, at, ports):
+                return
+        except (TryAgain, Conflict):
+            # Abandoned, it would be dead-lettered in seconds; so it goes on alone, ever slower, until the tables are back.
+            at = ports.clock.now() + min(after * 2 ** min(attempt - 1, 8), max(after, ALONE_LIMIT))
     await ports.bus.send_again(
         envelope.queue,
         raw,
@@ -110,13 +118,11 @@ async def _put_off(raw: bytes, envelope: Envelope, later: TryAgain, ports: Ports
 async def _tried_again(raw: bytes, queue: str, at: datetime, ports: Ports) -> bool:
     """Write the due row of the next try, unless an earlier one stands.
 
-    Where the tables can't be reached, the message goes on alone: abandoned, it would be dead-lettered in seconds.
+    Raises:
+        TryAgain: the tables can't be reached.
     """
     try:
         named = read_nudge(read_body(raw)[0]).activation
     except Unusable:
         return True  # it names none: it waits to be set aside
-    try:
-        return await ports.store.put_off(named, queue, at, now=ports.clock.now())
-    except (TryAgain, Conflict):
-        return True
+    return await ports.store.put_off(named, queue, at, now=ports.clock.now())

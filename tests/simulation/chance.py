@@ -91,7 +91,7 @@ STYLES: Mapping[str, tuple[float, Rates]] = {
     "bad directory": (2, {**_FEW, Fault.FAIL: 0.02, Fault.LAND_LATE: 0.3, Fault.REFUSE: 0.1, Fault.STALE_WRITE: 0.3}),
     "landing late": (3, {**_FEW, Fault.LAND_LATE: 0.5, Fault.REFUSE: 0.3, Fault.SEEM_GONE: 0.8}),
     "stale": (2, {**_FEW, Fault.LAG: 1.0, Fault.STALE_WRITE: 0.6, Fault.LAND_LATE: 0.15}),
-    "two at once": (2, {**_FEW, Fault.FREEZE: 0.025, Fault.LOSE_LOCK: 0.15, Fault.REPEAT: 0.4, Fault.LAND_LATE: 0.15}),
+    "two at once": (2, {**_FEW, Fault.FREEZE: 0.025, Fault.LOSE_LOCK: 0.15, Fault.REPEAT: 0.25, Fault.LAND_LATE: 0.15}),
     "few faults": (2, {**_FEW, Fault.LAND_LATE: 0.01, Fault.REFUSE: 0.0, Fault.STALE_WRITE: 0.02}),
 }
 """Runs are aimed at dangers, since chance alone meets two of them together too seldom: each style with its weight."""
@@ -120,6 +120,8 @@ class Case:
 
     seed: int
     without: frozenset[str] = frozenset()
+    style: str | None = None
+    """What to aim at; None: what the seed says."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -155,6 +157,7 @@ class Chance:
         """Choose what this run is aimed at."""
         weights = [weight for weight, _ in STYLES.values()]
         (style,) = self.dice("style").choices(list(STYLES), weights)
+        style = self.case.style or style
         self.rates = STYLES[style][1]
         return style
 

@@ -70,7 +70,7 @@ class Laws:
 
     def _wrote(self, table: str, operations: Sequence[Operation]) -> None:
         self.held += 1
-        look = {"due": self._due, "holds": self._hold}.get(table)
+        look = {"due": self._due, "holds": self._hold, "audit": self._audit}.get(table)
         for operation in operations:
             if look is not None:
                 look(operation)
@@ -101,6 +101,14 @@ class Laws:
             self.world.say(
                 "writes due {} {} v{} {} ({})", instant[9:-1], activation[:6], int(version), nonce[-3:], kind
             )
+
+    def _audit(self, operation: Operation) -> None:
+        """What is copied has happened (law 7)."""
+        if isinstance(operation, Delete) or "activation" not in operation.row.values:
+            return
+        activation, number = str(operation.row.values["activation"]), int(operation.row.key.rpartition("_")[2])
+        if keys.event(number) not in self.world.tables.rows.get(("activations", activation), {}):
+            self.break_("law 7", f"event {number} of {activation[:6]} is told, and has not happened")
 
     def _hold(self, operation: Operation) -> None:
         if isinstance(operation, Delete):

@@ -48,6 +48,8 @@ class Worker:
     letter: Letter | None = None
     at: Gate | None = None
     calls: int = 0
+    faults: int = 0
+    """How many of its calls failed."""
     frozen: bool = False
     dead: bool = False
     context: contextvars.Context = field(default_factory=contextvars.copy_context)
@@ -134,9 +136,11 @@ class Line:
         worker.calls += 1
         kind = kind_of(what)
         if kind in self.out:
+            worker.faults += 1
             await Gate(what, takes=worker.dice.uniform(0.1, CALL_LIMIT))
             raise TryAgain(f"an outage ({kind})", after=timedelta(seconds=5), fault=True)
         if self.chance.strikes(Fault.FAIL, worker.dice, worker, times=3 if kind == "directory" else 1):
+            worker.faults += 1
             why, takes, after = worker.dice.choice(FAILURES)
             self.say("FAILS: {} ({})", what, why)
             await Gate(what, takes=takes)

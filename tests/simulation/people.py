@@ -14,8 +14,10 @@ from access import ids
 from access.adapters import keys
 from access.adapters.changes import Author
 from access.adapters.rows import from_row
+from access.adapters.tables import Row, Value
 from access.approval import Choice
 from access.errors import Code, Refused
+from access.expiry import NOW_ROW
 from access.model import Account, Asked, Door, Scope, Stop
 from approval_queue.answer_card import Answer, answer_card
 from approval_queue.record_decision import Decision, record_decision
@@ -158,6 +160,7 @@ class People:
             at = dice.uniform(0, SPAN)
             self._plan(0.2, f"reconcile-{number}", at, "directory and record are compared", self._reconcile)
             self._plan(0.2, f"replay-{number}", at + 60, "ops replay", self.replay_what_was_given_up)
+        self._plan(0.15, "unreadable", dice.uniform(0, SPAN), "a row can't be read", self._leave_an_unreadable_row)
         self._plan(0.15, "timer", dice.uniform(0, SPAN), "the host's timer stands still", self.world.stop_timer)
         for kind in ("tables", "bus", "directory", "mail", "blobs"):
             outage = partial(self._outage, kind, dice.uniform(30, 900))
@@ -197,7 +200,7 @@ class People:
             work = revoke(
                 activation,
                 Revocation(by="ops", through="direct", reason="told so"),
-                store=self.world.tenant.store,
+                store=self.world.host_for(about).store,
                 now=self.world.clock.now(),
             )
             self.world.start(f"revoke {about}", "ops", work)
@@ -214,7 +217,8 @@ class People:
         self.world.start(f"ops {what} {self.world.clock.seconds:.0f}", "ops", work)
 
     def _reconcile(self) -> None:
-        self._ops("reconcile", reconcile(ports=self.world.tenant.ports))
+        if not self.world.unreadable:  # what can't be read can't be compared, and says so
+            self._ops("reconcile", reconcile(ports=self.world.host_for("ops").ports))
 
     def replay_what_was_given_up(self) -> None:
         """Ops put back what the broker gave up."""
@@ -229,6 +233,17 @@ class People:
                     world.say("replays a message of {}", entry.queue)
                     author = Author(by="ops", through="direct", at=world.clock.now())
                     await world.quarantine.replay(entry, body, world.bus, author, "mended")
+
+    def _leave_an_unreadable_row(self) -> None:
+        """Something that nobody can judge is due, and most overdue of all."""
+        activation, long_ago = "0" * 32, self.world.clock.now() - timedelta(days=1)
+        key = keys.due(long_ago, activation, 1, "00000000")
+        values: dict[str, Value] = {"kind": NOW_ROW, "version": 1, "since": keys.instant(long_ago), "tries": 0}
+        due = Row(partition=keys.shard(activation), key=key, values={**values, "activation": activation}, etag="0")
+        broken = Row(partition=activation, key=keys.ACTIVATION, values={"state": "unheard of"}, etag="0")
+        self.world.tables.rows.setdefault(("due", due.partition), {})[due.key] = due
+        self.world.tables.rows["activations", activation] = {broken.key: broken}
+        self.world.unreadable.add(key)
 
     def _made_by(self, name: str) -> list[str]:
         return [key for key, values in self.laws.rows.items() if values["correlation_id"] == name]
@@ -270,7 +285,7 @@ class People:
         )
         raw = (json.dumps({"token": token, "decision": choice}) + "\n").encode()
         headers = {"action-authorization": f"Bearer {account.id}", "action-request-id": request}
-        answer = await answer_card(raw, headers, ports=world.tenant.ports)
+        answer = await answer_card(raw, headers, ports=world.host_for(request).ports)
         world.say("is told: {} {}", answer.status, answer.line)
         pressed.answers.append(answer)
 
@@ -279,7 +294,7 @@ class People:
             activation=pressed.activation, account=account.id, choice=choice, note="", command=account.id
         )
         try:
-            await record_decision(decision, ports=self.world.tenant.ports)
+            await record_decision(decision, ports=self.world.host_for(account.id).ports)
         except Refused as refused:
             self.world.say("is told: {}", refused)
         pressed.answers.append(Answer(status=200, line=""))

@@ -9,11 +9,16 @@ import itertools
 import logging
 from collections import Counter
 from collections.abc import Callable, Coroutine
+from copy import copy
 from dataclasses import replace
 from datetime import timedelta
 from heapq import heappop, heappush
 from typing import Any
+from zlib import crc32
 
+from access.adapters.ledger import Ledger
+from access.adapters.lookup import TenantLookup
+from access.adapters.pace import TablePace
 from access.errors import Conflict, TryAgain
 from expiry_timer.tick import call_for_sweep
 from tests.fakes.outside import FakeQuarantine
@@ -22,6 +27,8 @@ from tests.simulation.chance import SKEW, Case, Chance, Crashed, Fault
 from tests.simulation.line import Letter, Line, Worker
 from tests.simulation.outside import GatedBlobs, GatedBus, GatedMailer, GatedTables, LaggingDirectory
 
+HOSTS = 2
+"""Each remembers for itself what it has written."""
 LOCK = 60.0
 DELIVERIES = 5
 SLOWEST = 0.25
@@ -64,7 +71,8 @@ class World:
         )
         self.quarantine = FakeQuarantine(self.tables, GatedBlobs(self.line))
         self.tenant.ports = replace(self.tenant.ports, quarantine=self.quarantine)
-        self.tenant.store._nonce = self._nonce
+        self._nonces = self.chance.dice("nonces")
+        self.hosts = [self._new_host() for _ in range(HOSTS)]
         self.workers: list[Worker] = []
         self.letters: dict[Letter, None] = {}
         self.dead_letters = 0
@@ -75,8 +83,9 @@ class World:
         """What is always to come, and so no reason to wait."""
         self._waiting = 0
         self.timer_runs = True
+        self.unreadable: set[str] = set()
+        """Due rows whose activation can't be read: they stay, and must be in nobody's way."""
         self._copies: Counter[str] = Counter()
-        self._nonces = self.chance.dice("nonces")
 
     # -- time
 
@@ -107,7 +116,12 @@ class World:
         what(about)
 
     def _is_due(self) -> bool:
-        return bool(self.bus.dead) or any(rows for (table, _), rows in self.tables.rows.items() if table == "due")
+        return bool(self.bus.dead) or any(
+            key not in self.unreadable
+            for (table, _), rows in self.tables.rows.items()
+            if table == "due"
+            for key in rows
+        )
 
     def _land_later(self, seconds: float, land: Callable[[], None]) -> None:
         def lands(_: object) -> None:
@@ -138,11 +152,25 @@ class World:
         if worker.letter is not None:
             self.after(worker.dice.uniform(0.5 * LOCK, LOCK), self._lock_runs_out, worker)
 
+    def _new_host(self) -> FakeTenant:
+        """Return the same tenant as another host sees it, which remembers nothing yet."""
+        host, ports = copy(self.tenant), self.tenant.ports
+        host.store = Ledger(self.tables, self.bus, ports.timing, nonce=self._nonce)
+        lookup = TenantLookup(self.directory, host.register, host.people, host.store, host.controls)
+        pace = TablePace(self.tables, self.clock, host.quota)
+        host.ports = replace(ports, store=host.store, lookup=lookup, pace=pace)
+        return host
+
+    def host_for(self, key: str) -> FakeTenant:
+        """Return the host that runs this worker."""
+        return self.hosts[crc32(key.encode()) % HOSTS]
+
     def deploy(self) -> None:
         """A new version: every process is killed, and the next messages find new ones."""
         self.say("a new version is deployed: all workers are killed")
         for worker in list(self.workers):
             self.kill(worker)
+        self.hosts = [self._new_host() for _ in range(HOSTS)]
 
     def calm(self) -> None:
         """End all faults. Where ops were told that no sweep comes any more, they call for one."""
@@ -179,6 +207,10 @@ class World:
             self._ended(worker, completes=True)
         except (TryAgain, Conflict) as failure:
             self.say("fails ({}); its message is abandoned", failure)
+            if worker.letter is not None and worker.faults == 0:
+                raise self.broken(
+                    "economy", f"{worker.name} met no fault, and has its message given up ({failure})"
+                ) from None
             self._ended(worker, completes=False)
         except Broken:
             self.workers.remove(worker)
@@ -211,6 +243,7 @@ class World:
             self.after(dice.uniform(0.5 * LOCK, LOCK), self._lock_runs_out, worker)
             return False, None
         if gate.takes is None and chance.strikes(Fault.LOSE_ANSWER, dice, worker):
+            worker.faults += 1
             self.say("{} gets no answer from {}", worker.name, gate.call)
             after = timedelta(seconds=dice.choice([0, 5, 30]))
             return True, TryAgain(f"chance ({gate.call})", after=after, fault=True)
@@ -239,7 +272,8 @@ class World:
         minute = round(self.clock.seconds / MINUTE)
         awake = any(worker.key.startswith("sweep") and not worker.frozen for worker in self.workers)
         if self.timer_runs and self._is_due() and not awake:
-            self.start(f"sweep {minute}", "sweep", self.tenant.sweep())
+            key = f"sweep {minute}"
+            self.start(key, "sweep", self.host_for(key).sweep())
         self.after(MINUTE, self.sweep_every_minute)
 
     def stop_timer(self) -> None:
@@ -293,7 +327,7 @@ class World:
         letter.deliveries += 1
         key = f"{letter.key}.{letter.deliveries}"
         name = f"{message.queue}#{message.sequence_number}.{letter.deliveries}"
-        worker = letter.holder = self.start(key, name, self.tenant.deliver(message), letter)
+        worker = letter.holder = self.start(key, name, self.host_for(key).deliver(message), letter)
         if self.chance.strikes(Fault.LOSE_LOCK, worker.dice, key):
             self.after(worker.dice.uniform(0, 3), self._lose_lock, worker)
 

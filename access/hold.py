@@ -44,7 +44,8 @@ class Presence(StrEnum):
 class Hold:
     """The row. ``live`` maps an activation to its end, ``roles`` to its role, ``released`` to when, ``let_go`` to how.
 
-    ``asked`` counts our calls to assign, ``until`` is when the last of them can have landed at the latest;
+    ``asked`` counts our calls to assign, ``until`` is when the last of them can have landed at the latest; ``unsure``: one of
+    them was told "already there", so that what we take for ours may have been made by hand;
     ``quiet_until`` is the same for removals. ``removed_at``: the directory said yes to our removal. ``missing_at``: the
     first read that said the principal or target is gone. ``gone_at``: the last proof. ``carried``: as on an activation.
     """
@@ -58,6 +59,7 @@ class Hold:
     let_go: Mapping[str, str] = field(default_factory=dict)
     before: Before = Before.UNKNOWN
     asked: int = 0
+    unsure: bool = False
     until: datetime | None = None
     by: str | None = None
     removals: int = 0
@@ -138,7 +140,7 @@ def claim(
     if hold.quiet_until and now < hold.quiet_until:
         return Wait(hold.quiet_until, "a removal that may still land")
     fresh = replace(hold, phase=Phase.HELD, live=live, roles=roles, before=Before.UNKNOWN, asked=0)
-    return Write(replace(fresh, by=None, removals=0, missing_at=None))
+    return Write(replace(fresh, by=None, removals=0, missing_at=None, unsure=False))
 
 
 def rivals(hold: Hold, activation: str, *, role: str, extends: str | None) -> tuple[str, ...]:
@@ -178,12 +180,13 @@ def ask(hold: Hold, *, now: datetime, timing: Timing) -> Hold:
     return replace(hold, asked=hold.asked + 1, until=_later(hold.until, now + timing.in_flight))
 
 
-def found_already_there(asked: Hold) -> Hold | None:
-    """The directory says "already there" to our ask: on the first one it was not ours. None: on a later one it is ours.
+def found_already_there(asked: Hold) -> Hold:
+    """The directory says "already there" to our ask: on the first one it was not ours; on a later one we take it for ours.
 
-    The row that is returned counts only if nobody wrote since the ask: the caller's conditional write sees to that.
+    Then nobody can tell it from one that was made by hand meanwhile: ownership is unsure. The row that is returned counts
+    only if nobody wrote since the ask: the caller's conditional write sees to that.
     """
-    return replace(asked, before=Before.YES) if asked.asked == 1 else None
+    return replace(asked, before=Before.YES) if asked.asked == 1 else replace(asked, unsure=True)
 
 
 def definitely_refused(asked: Hold) -> Hold | None:

@@ -235,6 +235,7 @@ class Activation:
     decision_note: str = ""
     cause: Cause | None = None
     held_before: bool = False
+    ownership_unsure: bool = False
     removal_delayed: bool = False
     ended_how: str = ""
     action: Action = Action.ACTIVATE

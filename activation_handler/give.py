@@ -95,8 +95,7 @@ async def _ask(hold: Hold, activation: Activation, ports: Ports) -> Hold | None:
     try:
         await ports.directory.assign(activation.principal, activation.target, deadline=began + limit.total_seconds())
     except AlreadyAssigned:
-        theirs = holding.found_already_there(asked)
-        return asked if theirs is None else await ports.store.write_hold(theirs)
+        return await ports.store.write_hold(holding.found_already_there(asked))
     except DirectoryRefused as refusal:
         innocent = holding.definitely_refused(asked)
         if innocent is not None:
@@ -129,9 +128,10 @@ async def _confirm(hold: Hold, activation: Activation, ports: Ports) -> None:
         raise TryAgain("the directory to show the assignment", after=retry_after(hold.asked))
     now = ports.clock.now()
     held_before = hold.before is Before.YES
-    happened = Happened(event=Event.PROVISIONED, at=now, details={"held_before": held_before})
+    details = {"held_before": held_before, "ownership_unsure": hold.unsure}
+    happened = Happened(event=Event.PROVISIONED, at=now, details=details)
     told = tell(activation.id, "activated", to=activation.requester)
-    change = move(activation, happened, sends=(told,), held_before=held_before)
+    change = move(activation, happened, sends=(told,), held_before=held_before, ownership_unsure=hold.unsure)
     await ports.store.commit(change, now=now)
 
 

@@ -27,6 +27,10 @@ class Words:
     with_facts: bool = True
 
 
+_UNSURE = (
+    "The directory said that the account had it already when it was asked again. If somebody gave it by hand just then, that "
+    "can't be told from what was given here: it is removed at the end. Ask them to give it again, if it was meant to stay."
+)
 _REFUSED = {Action.DEACTIVATE: "given back", Action.CANCEL: "cancelled", Action.EXTEND: "extended"}
 
 
@@ -37,6 +41,10 @@ def _subject(activation: Activation) -> str:
 
 def _wish(activation: Activation) -> str:
     return _subject(activation) if activation.extends else f"to activate {activation.role_name}"
+
+
+def _unsure(activation: Activation, *, told: bool) -> tuple[str, ...]:
+    return (_UNSURE,) if told and activation.ownership_unsure else ()
 
 
 def _capital(text: str) -> str:
@@ -77,6 +85,7 @@ def activated(activation: Activation) -> Words:
             "It may take some minutes until every service sees it; sign in again if it doesn't.",
             "Sessions and tokens that are open at the end can outlive it by about an hour.",
             *before,
+            *_unsure(activation, told=True),
         ),
     )
 
@@ -172,11 +181,12 @@ def ended(activation: Activation) -> Words:
         Outcome.HELD_BEFORE.value: "The account had this access before the activation; it was left as it was.",
         Outcome.NEVER_GIVEN.value: "The access was never given, so nothing had to be removed.",
     }
+    removed = activation.ended_how == Outcome.PROVEN_GONE
     one = "One activation of " if activation.ended_how == Outcome.OTHERS_HOLD else ""
     return Words(
         kind="ended",
         headline=f"{one}{activation.role_name} has ended",
-        lines=(how.get(activation.ended_how, "The access has ended."),),
+        lines=(how.get(activation.ended_how, "The access has ended."), *_unsure(activation, told=removed)),
     )
 
 

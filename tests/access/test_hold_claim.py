@@ -162,12 +162,13 @@ def test_an_ask_never_forgets_an_earlier_one_that_may_land_later() -> None:
 
 def test_already_there_on_the_first_ask_was_not_ours() -> None:
     theirs = found_already_there(hold(phase=Phase.HELD, before=Before.NO, asked=1))
-    assert theirs is not None
-    assert theirs.before is Before.YES
+    assert (theirs.before, theirs.unsure) == (Before.YES, False)
 
 
-def test_already_there_on_a_later_ask_is_ours() -> None:
-    assert found_already_there(hold(phase=Phase.HELD, before=Before.NO, asked=2)) is None
+def test_already_there_on_a_later_ask_is_taken_for_ours_and_that_is_unsure() -> None:
+    ours = found_already_there(hold(phase=Phase.HELD, before=Before.NO, asked=2))
+
+    assert (ours.before, ours.unsure) == (Before.NO, True)
 
 
 def test_a_definite_refusal_of_the_only_ask_leaves_nothing_of_ours() -> None:

@@ -137,7 +137,7 @@ class Holds(RuleBasedStateMachine):
             return
         if self.directory.held:
             theirs = holding.found_already_there(call.row)
-            if theirs is not None and call.version == self.version:
+            if call.version == self.version:
                 self.write(theirs)
             return
         if answer == "says no":

@@ -360,3 +360,32 @@ async def test_one_role_is_not_active_twice_for_one_account(tenant: FakeTenant) 
 
     states = sorted(activation.state for activation in await tenant.activations())
     assert states == [State.ACTIVE, State.REFUSED]
+
+
+async def test_an_assignment_that_may_be_by_hand_is_removed_and_audit_and_requester_hear_that_ownership_was_unsure(
+    tenant: FakeTenant,
+) -> None:
+    await tenant.open(approval=None)
+    tenant.directory.after_faults["assign"] = [TryAgain("the directory", after=MINUTE, fault=True)]
+    tenant.ask(duration="PT10M")
+
+    await tenant.run_for(20 * MINUTE)
+
+    activation = await tenant.activation()
+    assert (activation.state, activation.ownership_unsure) == (State.ENDED, True)
+    assert not tenant.is_held()
+    rows = tenant.tables.rows["activations", activation.id].values()
+    given = next(row for row in rows if row.values.get("event") == "activation.provisioned")
+    assert json.loads(str(given.values["details"]))["ownership_unsure"] is True
+    unsure = [mail.subject for mail in tenant.mailer.to(ADA.mail or "") if "by hand" in mail.html]
+    assert ["is active" in unsure[0], "has ended" in unsure[1], len(unsure)] == [True, True, 2]
+
+
+async def test_an_assignment_that_was_asked_for_once_is_surely_ours(tenant: FakeTenant) -> None:
+    await tenant.open(approval=None)
+    tenant.ask(duration="PT10M")
+
+    await tenant.run_for(20 * MINUTE)
+
+    assert (await tenant.activation()).ownership_unsure is False
+    assert not any("by hand" in mail.html for mail in tenant.mailer.to(ADA.mail or ""))

@@ -89,6 +89,10 @@ bench: setup compiled ## the figures of this machine, as a table
 simulate: .venv/.ready ## the use cases against chance: SEEDS=1000 (a failing seed replays with python -m tests.simulation --seed N)
 	@$(RUN) -m tests.simulation --seeds $(or $(SEEDS),300) --start $(or $(START),$(shell date +%s))
 
+.PHONY: chaos
+chaos: setup compiled ## kill the parts of a real tenant while people ask for access: SEED=1 ROUNDS=20 PEOPLE=100
+	@$(RUN) -m tests.chaos $(if $(SEED),--seed $(SEED)) $(if $(ROUNDS),--rounds $(ROUNDS)) $(if $(PEOPLE),--people $(PEOPLE)) $(if $(KEEP),--keep $(KEEP))
+
 .PHONY: pictures
 pictures: setup compiled chromium ## take the README's pictures from a running demo
 	@$(RUN) -m tools.take_pictures

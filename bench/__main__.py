@@ -1,43 +1,89 @@
-"""``python -m bench``: measure, print a table, and write the figures as JSON."""
+"""``make bench``: measure, print a table, and write the figures as JSON and as a picture.
 
-import asyncio
+``python -m bench lag sweep`` measures only these parts; ``--small`` so little that only the benchmark itself is tried;
+``--publish`` puts what came of it into the docs.
+"""
+
+import argparse
 import json
+import logging
+import os
+import platform
+import shutil
 import sys
-import tempfile
+import time
+from dataclasses import asdict
+from itertools import groupby
 from pathlib import Path
 
 from rich.console import Console
 from rich.table import Table
 
-from bench import cards, imports
+from bench import plot
+from bench.figures import Figure, missed
+from bench.parts import PARTS, SMALL, Found, Sizes
 
-FIGURES = Path(__file__).parent / "figures.json"
+ROOT = Path(__file__).parents[1]
+OUTPUT = ROOT / "bench" / "out"
+PUBLISHED = {"figures.json": ROOT / "docs" / "figures.json", "figures.png": ROOT / "docs" / "pictures" / "figures.png"}
+HEADINGS = ("Figure", "Measured", "Floor", "Ratio", "Held to", "")
 
 
 def main() -> int:
-    """Print every figure beside what it is to be held to."""
+    """Measure what was asked for."""
+    parser = argparse.ArgumentParser(prog="python -m bench", description="The figures of this machine.")
+    parser.add_argument("parts", nargs="*", metavar="PART", help=f"any of: {', '.join(PARTS)}; default: all")
+    parser.add_argument("--small", action="store_true", help="measure very little: to try the benchmark itself")
+    parser.add_argument("--publish", action="store_true", help="copy the figures and the picture into docs/")
+    chosen = parser.parse_args()
+    if unknown := set(chosen.parts) - set(PARTS):
+        parser.error(f"no such part: {', '.join(sorted(unknown))}")
+    logging.disable(logging.CRITICAL)  # faults are part of what is measured
     console = Console()
-    console.print("Measuring: about a minute.")
-    indexing = imports.measure()
-    with tempfile.TemporaryDirectory(prefix="hourglass-bench-") as folder:
-        pressed = asyncio.run(cards.measure(Path(folder)))
-    rows = [
-        ("`import function_app` / `import azure.functions`", f"{indexing.ratio:.2f}", "at most 1.50"),
-        ("of the heavy SDKs loaded by it", ", ".join(indexing.heavy) or "none", "none"),
-        ("card decision, p50", f"{pressed.percentile(0.5) * 1000:.0f} ms", "under 300 ms"),
-        ("card decision, p95", f"{pressed.percentile(0.95) * 1000:.0f} ms", ""),
-        *((f"memory of {name}", f"{size} MiB", "under 200 MiB") for name, size in pressed.memory.items()),
-    ]
-    table = Table(box=None, pad_edge=False, header_style="bold")
-    for heading in ("Figure", "Measured", "Held to"):
-        table.add_column(heading)
-    for row in rows:
-        table.add_row(*row)
-    console.print(table)
-    FIGURES.write_text(
-        json.dumps([dict(zip(("figure", "measured", "held_to"), row, strict=True)) for row in rows], indent=2) + "\n"
-    )
+    whole = _measure(chosen.parts or list(PARTS), SMALL if chosen.small else Sizes(), console)
+    console.print()
+    for group, figures in groupby(whole.figures, key=lambda figure: figure.group):
+        console.print(_table(group, list(figures)))
+        console.print()
+    for note in whole.notes:
+        console.print(note, markup=False, highlight=False, soft_wrap=True)
+    console.print(f"Not met: {', '.join(missed(whole.figures)) or 'none'}.")
+    _write(whole, console)
+    if chosen.publish:
+        for name, place in PUBLISHED.items():
+            shutil.copyfile(OUTPUT / name, place)
     return 0
+
+
+def _measure(parts: list[str], sizes: Sizes, console: Console) -> Found:
+    whole = Found()
+    for name in parts:
+        began = time.monotonic()
+        found = PARTS[name](sizes)
+        whole.figures += found.figures
+        whole.drawn |= found.drawn
+        whole.notes += found.notes
+        console.print(f"{name}: measured in {time.monotonic() - began:.0f} s")
+    return whole
+
+
+def _table(group: str, figures: list[Figure]) -> Table:
+    table = Table(title=group, title_justify="left", box=None, pad_edge=False, header_style="bold")
+    for number, heading in enumerate(HEADINGS):
+        table.add_column(heading, justify="right" if number in {1, 2, 3} else "left")
+    for figure in figures:
+        table.add_row(*figure.cells)
+    return table
+
+
+def _write(whole: Found, console: Console) -> None:
+    OUTPUT.mkdir(exist_ok=True)
+    machine = f"{os.cpu_count()} cores, Python {platform.python_version()}"
+    figures = [{**asdict(figure), "ratio": figure.ratio} for figure in whole.figures]
+    said = {"machine": machine, "figures": figures, "calls": whole.notes}
+    (OUTPUT / "figures.json").write_text(json.dumps(said, indent=1) + "\n", encoding="utf-8")
+    plot.draw(OUTPUT / "figures.png", whole.drawn, machine=machine)
+    console.print(f"Written: {', '.join(str((OUTPUT / name).relative_to(ROOT)) for name in PUBLISHED)}")
 
 
 if __name__ == "__main__":

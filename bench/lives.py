@@ -1,9 +1,12 @@
 """What one activation costs over its whole life, in calls at the seams: each with the sentence it serves."""
 
 import asyncio
+import json
 from collections import Counter
+from collections.abc import Mapping
 from dataclasses import dataclass
 from datetime import timedelta
+from pathlib import Path
 
 from bench.calls import SWEEP, TICKS, Delivery, begin
 from bench.hosts import Hosts
@@ -12,6 +15,9 @@ from tests.fakes.tenant import BO
 from tests.story.acts import press
 
 PRESS = "card press"
+SERVES: Mapping[str, str] = json.loads((Path(__file__).parent / "laws.json").read_text(encoding="utf-8"))
+"""Which sentence each call serves: a law of the design, or a step of the protocol. What serves none is not made."""
+
 LASTS = timedelta(minutes=30)
 LAST_LOOK = 26
 """Hours until the last row is gone: a look after the proof, and the lapse that never came."""

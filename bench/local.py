@@ -27,7 +27,6 @@ from bench import plans, seeding
 from bench.calls import Names
 from bench.hosts import AT_ONCE
 from bench.plans import Plan
-from bench.quantiles import Quantiles
 from bench.replay import Order, Replayed, in_process
 from bench.seeding import Held
 from bench.upload import upload
@@ -48,8 +47,8 @@ WARM_UP = timedelta(seconds=15)
 class Beside:
     """Spans in seconds, ours and the floor's, and the processor time of each for one activation, in milliseconds."""
 
-    ours: Quantiles
-    floor: Quantiles
+    ours: tuple[float, ...]
+    floor: tuple[float, ...]
     processor: float
     floor_processor: float
 
@@ -98,8 +97,8 @@ async def lag(folder: Path, count: int) -> Beside:
         await _schedule(started, plan, names, at)
         floor = await in_process(Order(plan, tuple(names), started.settings, Event.REMOVAL_PROVEN))
     return Beside(
-        Quantiles.of([instant - due_at.timestamp() for instant in ended]),
-        Quantiles.of([instant - at.timestamp() for instant in floor.done.values()]),
+        tuple(instant - due_at.timestamp() for instant in ended),
+        tuple(instant - at.timestamp() for instant in floor.done.values()),
         used / count * 1000,
         floor.processor / count * 1000,
     )

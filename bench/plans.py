@@ -70,13 +70,22 @@ async def _ending() -> Plan:
 
 
 async def _request() -> Plan:
+    return await _asked(timedelta(seconds=20))
+
+
+async def whole_life() -> Plan:
+    """Return what is done for somebody who asks for half an hour of a role that is given at once, until it is proven gone."""
+    return await _asked(timedelta(minutes=35))
+
+
+async def _asked(watched: timedelta) -> Plan:
     async with Hosts(keep=True) as hosts:
         tenant, asking = hosts.tenants[0], person(seeding.TEMPLATE)
         tenant.directory.add_account(asking)
         tenant.directory.put_member(ELIGIBLE, asking.id)
         await tenant.open(approval=None, default_duration=timedelta(hours=4))
-        tenant.ask(requester=asking.user_principal_name, principal=None, duration=None)
-        await asyncio.sleep(20)
+        tenant.ask(requester=asking.user_principal_name, principal=None, duration="PT30M")
+        await asyncio.sleep(watched.total_seconds())
         activation = await tenant.activation()
         return Plan(_handled(hosts.deliveries), activation.id, asking.id, role().target)
 

@@ -20,6 +20,7 @@ from access.model import Action, Activation, Door
 from access.wire import Envelope, RequestCommand, read_nudge, read_request, read_telling
 from hourglass.record import Records
 
+_DOORS = {"activation-requests": Door.FLOW, "signed-in-requests": Door.SIGNED_IN}
 _WORK = {
     Work.DECISION: "approvers who were not asked yet would be asked",
     Work.START: "nothing would happen before its start",
@@ -42,9 +43,11 @@ class Prospect:
 
 async def prospect(entry: SetAside, raw: bytes, *, tables: Tables, tenant: str, now: datetime) -> Prospect:
     """Say what would come of a message, at ``now``."""
+    if entry.queue == "ticks":
+        return Prospect(reads=True, says="A sweep would start, as each minute. There is no need to.")
     try:
         body, _ = read_body(raw)
-        if entry.queue == "activation-requests":
+        if entry.queue in _DOORS:
             return await _of_request(entry, body, tables, tenant, now)
         if entry.queue == "notifications":
             return await _of_telling(body, tables)
@@ -55,7 +58,7 @@ async def prospect(entry: SetAside, raw: bytes, *, tables: Tables, tenant: str, 
 
 async def _of_request(entry: SetAside, body: Mapping[str, Any], tables: Tables, tenant: str, now: datetime) -> Prospect:
     envelope = Envelope(queue=entry.queue, message_id=entry.identity)
-    command = read_request(body, envelope, door=Door.FLOW, repairs=())
+    command = read_request(body, envelope, door=_DOORS[entry.queue], repairs=())
     if command.action is Action.VALIDATE:
         return Prospect(reads=True, says="Nothing would be given; who asks would be told what would be decided.")
     own = ids.activation_id(

@@ -92,7 +92,9 @@ class TestList:
         for number in range(3):
             put(tenant, b"", message_id=f"m-{number}")
 
-        assert run("quarantine", "list", "--limit", "2").stdout.endswith("2 messages since 2026-01-31; more with --limit 4.\n")
+        assert run("quarantine", "list", "--limit", "2").stdout.endswith(
+            "2 messages since 2026-01-31; more with --limit 4.\n"
+        )
 
     def test_what_somebody_decided_about_is_listed_only_on_demand(self, tenant: FakeTenant, run: Run) -> None:
         put(tenant, b"")
@@ -385,6 +387,17 @@ class TestWhatWouldComeOfIt:
         said = self.ahead(tenant, run, {"activation": "a0" * 16}, "provisioning")
 
         assert said == f"Nothing would happen: there is no such activation. Activation {'a0' * 16}."
+
+    def test_a_tick_starts_what_starts_anyway(self, tenant: FakeTenant, run: Run) -> None:
+        assert self.ahead(tenant, run, {}, "ticks") == "A sweep would start, as each minute. There is no need to."
+
+    def test_the_same_request_through_another_door_is_another_request(self, tenant: FakeTenant, run: Run) -> None:
+        asyncio.run(self.id_of_pending(tenant))
+        (asked,) = [message for message in tenant.bus.sent if message.queue == REQUESTS]
+
+        said = self.ahead(tenant, run, json.loads(asked.body), "signed-in-requests")
+
+        assert said == "It is not on record: it would be decided now."
 
     def test_a_mail_that_went_out_would_not_go_out_again(self, tenant: FakeTenant, run: Run) -> None:
         activation = asyncio.run(self.id_of_pending(tenant))

@@ -120,8 +120,8 @@ class Store(Protocol):
         """Leave the row where it is, counted, and don't yield it again before ``until``."""
         ...
 
-    async def drop(self, due: Due) -> None:
-        """Delete a due row; gone already is fine."""
+    async def drop(self, dues: Sequence[Due]) -> None:
+        """Delete due rows, those of one shard together; gone already is fine."""
         ...
 
     async def begin_telling(self, activation: str, telling: str, *, now: datetime) -> bool:

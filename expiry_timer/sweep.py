@@ -4,8 +4,9 @@ Three things start it, so that no one of them has to be trusted: the timer, its 
 """
 
 import logging
+from collections.abc import Sequence
 from contextlib import suppress
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from datetime import datetime, timedelta
 from enum import StrEnum
 
@@ -47,6 +48,17 @@ class Swept:
     whole: bool = True
 
 
+@dataclass(slots=True)
+class _Seen:
+    """What one sweep has read, and the rows that it found to say nothing any more.
+
+    A row is judged by the activation as it was at some time in this sweep: versions only grow, and a nudge is a hint.
+    """
+
+    activations: dict[str, Activation | None] = field(default_factory=dict)
+    over: list[Due] = field(default_factory=list)
+
+
 async def sweep(started_by: Starter, *, ports: Ports) -> Swept | None:
     """Judge every due row by its activation, most overdue first; then collect dead letters. None: one has just been.
 
@@ -80,21 +92,23 @@ async def _has_just_been(now: datetime, ports: Ports) -> bool:
 
 
 async def _look_at_all(swept: Swept, stop_at: float, ports: Ports) -> None:
+    seen = _Seen()
     try:
         async for due in ports.store.due(now=ports.clock.now()):
             if swept.sent >= NUDGES or ports.clock.monotonic() >= stop_at:
                 swept.left = True
-                return
+                break
             swept.due += 1
-            await _look_at(due, swept, ports)
+            await _look_at(due, seen, swept, ports)
     except TryAgain:
         swept.whole = False
+    await _drop(seen.over, swept, ports)
 
 
-async def _look_at(due: Due, swept: Swept, ports: Ports) -> None:
+async def _look_at(due: Due, seen: _Seen, swept: Swept, ports: Ports) -> None:
     """Look at one row; whatever goes wrong with it must not keep the others from their end."""
     try:
-        await _carry_out(due, swept, ports)
+        await _carry_out(due, seen, swept, ports)
     except (TryAgain, Conflict) as fault:
         swept.failed += 1
         log.warning("sweep.row_failed", extra={"activation_id": due.activation, "what": str(fault)})
@@ -105,24 +119,34 @@ async def _look_at(due: Due, swept: Swept, ports: Ports) -> None:
             await ports.store.rest(due, ports.clock.now() + back_off(due.tries))
 
 
-async def _carry_out(due: Due, swept: Swept, ports: Ports) -> None:
+async def _carry_out(due: Due, seen: _Seen, swept: Swept, ports: Ports) -> None:
     now = ports.clock.now()
-    activation = await ports.store.activation(due.activation)
+    if due.activation not in seen.activations:
+        seen.activations[due.activation] = await ports.store.activation(due.activation)
+    activation = seen.activations[due.activation]
     match judge(due, activation, outbox_empty=await _outbox_empty(due, activation, ports), now=now):
         case Drop():
-            await ports.store.drop(due)
-            swept.dropped += 1
+            seen.over.append(due)
         case Keep(until):
             await ports.store.rest(due, until)
         case Nudge(queue, again_at, stays):
             await _send(due, queue, activation.correlation_id if activation else "", ports)
             swept.sent += 1
             if again_at is None:
-                await ports.store.drop(due)
+                await ports.store.drop([due])
             elif stays:
                 await ports.store.rest(due, again_at)
             else:
                 await ports.store.rearm(due, again_at)
+
+
+async def _drop(over: Sequence[Due], swept: Swept, ports: Ports) -> None:
+    try:
+        await ports.store.drop(over)
+        swept.dropped += len(over)
+    except TryAgain as fault:
+        swept.failed += len(over)
+        log.warning("sweep.rows_kept", extra={"rows": len(over), "what": fault.what})
 
 
 async def _outbox_empty(due: Due, activation: Activation | None, ports: Ports) -> bool:

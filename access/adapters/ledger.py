@@ -10,6 +10,7 @@ from collections.abc import AsyncIterator, Callable, Sequence
 from contextlib import asynccontextmanager, suppress
 from dataclasses import replace
 from datetime import datetime, timedelta
+from itertools import batched
 
 from access import ids
 from access.adapters import keys
@@ -38,6 +39,9 @@ DUE_LIMIT = 250
 DUE_AT_ONCE = 4_000
 """Rows that one sweep is given, the most overdue of all shards; the rest is there a minute later."""
 
+TRANSACTION = 100
+"""Operations that one transaction holds."""
+
 _NOT_STORED = frozenset({"id", "etag"})
 
 
@@ -48,7 +52,9 @@ def _random_nonce() -> str:
 class Ledger:
     """Implements ``ports.Store`` on ``Tables`` and a ``Sender``."""
 
-    def __init__(self, tables: Tables, bus: Sender, timing: Timing, *, nonce: Callable[[], str] = _random_nonce) -> None:
+    def __init__(
+        self, tables: Tables, bus: Sender, timing: Timing, *, nonce: Callable[[], str] = _random_nonce
+    ) -> None:
         self._tables = tables
         self._bus = bus
         self._lease = timing.call_limit * 2 + CLOCK_MARGIN
@@ -267,7 +273,7 @@ class Ledger:
         """Write the row again for ``at``, counted, and then drop the old one."""
         row = self._due_row(due.activation, at, due.version, due.kind, since=due.since, tries=due.tries + 1)
         await self._tables.write("due", [Insert(row)])
-        await self.drop(due)
+        await self.drop([due])
 
     async def rest(self, due: Due, until: datetime) -> None:
         """Leave the row where it is, counted, and don't yield it again before ``until``."""
@@ -275,9 +281,20 @@ class Ledger:
         row = Row(partition=due.shard, key=due.key, values={**values, "rests_until": keys.instant(until)})
         await self._tables.write("due", [Put(row)])
 
-    async def drop(self, due: Due) -> None:
-        """Delete a due row; gone already is fine."""
-        await self._tables.write("due", [Delete(due.shard, due.key)])
+    async def drop(self, dues: Sequence[Due]) -> None:
+        """Delete due rows, those of one shard together; gone already is fine."""
+        for shard in sorted({due.shard for due in dues}):
+            deletes = [Delete(shard, due.key) for due in dues if due.shard == shard]
+            for some in batched(deletes, TRANSACTION, strict=False):
+                await self._delete("due", some)
+
+    async def _delete(self, table: str, deletes: Sequence[Delete]) -> None:
+        """Delete rows of one partition in one transaction; where somebody has deleted some of them, one by one."""
+        try:
+            await self._tables.write(table, deletes)
+        except Conflict:
+            for delete in deletes:
+                await self._tables.write(table, [delete])
 
     async def begin_telling(self, activation: str, telling: str, *, now: datetime) -> bool:
         """Whether this mail is still to be sent, and by us."""
@@ -351,13 +368,8 @@ class Ledger:
 
     async def _forget(self, activation: str, sent: Sequence[Row]) -> bool:
         """Delete the rows of effects that left; one that stays is sent again, as the same message."""
-        deletes = [Delete(activation, row.key) for row in sent]
         try:
-            try:
-                await self._tables.write("activations", deletes)
-            except Conflict:  # somebody else has deleted some of them
-                for delete in deletes:
-                    await self._tables.write("activations", [delete])
+            await self._delete("activations", [Delete(activation, row.key) for row in sent])
         except TryAgain as fault:
             log.warning("outbox.kept", extra={"activation_id": activation, "what": fault.what})
             return False

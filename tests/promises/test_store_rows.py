@@ -1,14 +1,15 @@
 """What the store promises about leases, holds, due rows and mails that are told once."""
 
 import asyncio
+from collections.abc import Sequence
 from dataclasses import replace
 from datetime import datetime, timedelta
 
 import pytest
 
 from access.adapters import keys
-from access.adapters.ledger import DUE_LIMIT, TELLING_LEASE, Ledger
-from access.adapters.tables import Insert, Row, Tables, Value
+from access.adapters.ledger import DUE_LIMIT, TELLING_LEASE, TRANSACTION, Ledger
+from access.adapters.tables import Insert, Operation, Row, Tables, Value
 from access.change import begin, move
 from access.errors import Conflict, TryAgain
 from access.events import Event, Happened
@@ -238,14 +239,32 @@ class TestDueRows:
 
         assert [row.activation for row in await self.due(store, 5)] == ["a1" * 16, "a2" * 16]
 
-    async def test_a_row_that_is_dropped_is_gone_and_dropping_it_again_is_fine(self, store: Ledger) -> None:
-        await self.remind(store, ACTIVATION, 1)
-        (row,) = await self.due(store, 1)
+    async def test_rows_that_are_dropped_are_gone_and_dropping_them_again_is_fine(self, store: Ledger) -> None:
+        for activation in (ACTIVATION, ACTIVATION, OTHER_SHARD):
+            await self.remind(store, activation, 1)
+        rows = await self.due(store, 1)
+        assert len(rows) == 3
 
-        await store.drop(row)
-        await store.drop(row)
+        await store.drop(rows[:1])
+        await store.drop(rows)
+        await store.drop(rows)
 
         assert await self.due(store, 1) == []
+
+    async def test_rows_of_one_shard_are_dropped_together(self, tables: Tables, clock: FakeClock) -> None:
+        watched = WatchedTables(tables)
+        store = Ledger(watched, FakeBus(clock), Timing())
+        await fill(watched, TRANSACTION + 10, since=NOW)
+        rows = await self.due(store, TRANSACTION + 10)
+        written: list[int] = []
+
+        def count(_: str, operations: Sequence[Operation]) -> None:
+            written.append(len(operations))
+
+        watched.fault = count
+        await store.drop(rows)
+
+        assert written == [TRANSACTION, 10]
 
     async def test_one_look_takes_the_most_overdue_of_all_however_many_pages_are_due(
         self, store: Ledger, tables: Tables

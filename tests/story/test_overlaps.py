@@ -208,11 +208,14 @@ class TestARemovalInFlight:
     ) -> None:
         tenant, directory = late
         given = await active(tenant)
+        await tenant.run_for(10 * MINUTE)  # so long that the ask has landed, and a read proves an end at once
         directory.loses = "remove"
         say(tenant, "deactivate")
-        await tenant.run_for(5 * SECOND, sweeping=False)
+        await tenant.run_for(10 * SECOND, sweeping=False)
+        assert ((await again(tenant, given)).state, len(directory.under_way)) == (State.ENDED, 1)
         tenant.ask(message_id="m-3", requestId="run-3", duration="PT3H")
         await tenant.run_for(40 * SECOND, sweeping=False)
+        assert not tenant.is_held(), "what is given now would be taken by the call that is under way"
 
         directory.land()
         await tenant.run_for(10 * MINUTE)

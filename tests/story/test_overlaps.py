@@ -15,7 +15,7 @@ import pytest
 
 from access.adapters.ledger import Ledger
 from access.errors import TryAgain
-from access.hold import Before, Phase
+from access.hold import Before, Hold, Phase
 from access.model import Activation, Cause, Eligibility, Source, State, Target
 from expiry_timer.revoke import Revocation, revoke
 from tests.fakes.bus import FakeMessage
@@ -110,6 +110,20 @@ def late() -> tuple[FakeTenant, LateDirectory]:
     clock = FakeTenant().clock
     directory = LateDirectory(clock)
     return FakeTenant(clock=clock, directory=directory), directory
+
+
+class FrozenLedger(Ledger):
+    """The record of a worker that freezes when it is about to read a hold, until the test lets it go on."""
+
+    def __init__(self, tenant: FakeTenant) -> None:
+        super().__init__(tenant.tables, tenant.bus, TIMING, nonce=lambda: "ffffffff")
+        self.is_there = asyncio.Event()
+        self.goes_on = asyncio.Event()
+
+    async def hold(self, principal: str, target: Target) -> Hold:
+        self.is_there.set()
+        await self.goes_on.wait()
+        return await super().hold(principal, target)
 
 
 class TestTwoRolesThatGiveOneGroup:
@@ -271,6 +285,28 @@ class TestARemovalInFlight:
 
         await tenant.run_for(HOUR)
         assert not tenant.is_held()
+
+
+async def test_a_worker_that_was_frozen_before_its_claim_is_turned_away_after_the_end(tenant: FakeTenant) -> None:
+    await tenant.open(approval=None)
+    await tenant.deliver(taken(tenant, tenant.ask()))
+    (giving,) = [message for message in tenant.bus.messages if message.queue == "provisioning"]
+    frozen, ledger = worker(tenant), FrozenLedger(tenant)
+    frozen.ports = replace(frozen.ports, store=ledger)
+    late = asyncio.create_task(frozen.deliver(taken(tenant, giving)))
+    await ledger.is_there.wait()
+    given = await tenant.activation()
+    await revoke(given.id, OPS, store=tenant.store, now=tenant.clock.now())
+    await tenant.run_for(30 * MINUTE)
+    assert (await again(tenant, given)).ended_how == "never_given"
+
+    ledger.goes_on.set()
+    await late
+    await tenant.run()
+
+    hold = await tenant.store.hold(ADA_ADMIN.id, tenant.role.target)
+    assert (hold.phase, hold.live, calls(tenant, "assign")) == (Phase.FREE, {}, 0)
+    assert not tenant.is_held()
 
 
 class TestOneInstant:

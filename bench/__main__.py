@@ -26,6 +26,7 @@ from bench.parts import PARTS, SMALL, Found, Sizes
 ROOT = Path(__file__).parents[1]
 OUTPUT = ROOT / "bench" / "out"
 PUBLISHED = {"figures.json": ROOT / "docs" / "figures.json", "figures.png": ROOT / "docs" / "pictures" / "figures.png"}
+WIDTH = 150
 HEADINGS = ("Figure", "Measured", "Floor", "Ratio", "Held to", "")
 
 
@@ -39,7 +40,7 @@ def main() -> int:
     if unknown := set(chosen.parts) - set(PARTS):
         parser.error(f"no such part: {', '.join(sorted(unknown))}")
     logging.disable(logging.CRITICAL)  # faults are part of what is measured
-    console = Console()
+    console = Console(width=None if sys.stdout.isatty() else WIDTH)
     whole = _measure(chosen.parts or list(PARTS), SMALL if chosen.small else Sizes(), console)
     console.print()
     for group, figures in groupby(whole.figures, key=lambda figure: figure.group):
@@ -70,7 +71,7 @@ def _measure(parts: list[str], sizes: Sizes, console: Console) -> Found:
 def _table(group: str, figures: list[Figure]) -> Table:
     table = Table(title=group, title_justify="left", box=None, pad_edge=False, header_style="bold")
     for number, heading in enumerate(HEADINGS):
-        table.add_column(heading, justify="right" if number in {1, 2, 3} else "left")
+        table.add_column(heading, justify="right" if number in {1, 2, 3} else "left", no_wrap=True)
     for figure in figures:
         table.add_row(*figure.cells)
     return table

@@ -5,7 +5,7 @@ The tables, the bus and the directory answer at once, so what is left is what ou
 
 import asyncio
 from collections.abc import Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from datetime import datetime, timedelta
 
 from access.adapters.ledger import Ledger
@@ -20,29 +20,43 @@ from bench.virtual_time import run
 from tests.fakes.tenant import ADA
 
 PATIENCE = timedelta(hours=1)
-GRAPH = Quota()
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Case:
     """What is measured: how many are due at once, under which quota, and what goes wrong."""
 
-    name: str
     due: int
     quota: Quota | None = None
     hosts: int = 1
     fail_first: bool = False
     lose_scheduled: bool = False
 
+    @property
+    def is_plain(self) -> bool:
+        """Whether nothing goes wrong."""
+        return not (self.fail_first or self.lose_scheduled)
 
-CASES = (
-    Case(name="1,000 due, no quota", due=1_000),
-    Case(name="1,000 due, each first removal fails", due=1_000, fail_first=True),
-    Case(name="1,000 due, scheduled messages lost: the sweep alone", due=1_000, lose_scheduled=True),
-    Case(name="3,000 due, Graph's quota", due=3_000, quota=GRAPH, hosts=2),
-    Case(name="10,000 due, Graph's quota", due=10_000, quota=GRAPH, hosts=2),
-    Case(name="10,000 due, Graph's quota, each first removal fails", due=10_000, quota=GRAPH, hosts=2, fail_first=True),
-    Case(name="10,000 due, Graph's quota, the sweep alone", due=10_000, quota=GRAPH, hosts=2, lose_scheduled=True),
+    @property
+    def name(self) -> str:
+        """What happens, in words."""
+        words = [f"{self.due:,} due"]
+        words += ["Graph's quota"] if self.quota else []
+        words += ["each first removal fails"] if self.fail_first else []
+        words += ["the sweep alone"] if self.lose_scheduled else []
+        return ", ".join(words)
+
+    def smaller(self, share: float) -> "Case":
+        """Return the case with as small a share of what is due, and of the quota."""
+        quota = self.quota and Quota(writes=int(self.quota.writes * share), window=self.quota.window)
+        return replace(self, due=int(self.due * share), quota=quota)
+
+
+GRAPH = Quota()
+CASES = tuple(
+    Case(due=due, quota=quota, hosts=hosts, fail_first=fail_first, lose_scheduled=lose_scheduled)
+    for due, quota, hosts in ((1_000, None, 1), (3_000, GRAPH, 2), (10_000, GRAPH, 2))
+    for fail_first, lose_scheduled in ((False, False), (True, False), (False, True))
 )
 
 

@@ -5,7 +5,7 @@ import tempfile
 from collections.abc import Callable, Iterator
 from concurrent.futures import ProcessPoolExecutor
 from contextlib import contextmanager
-from dataclasses import asdict, dataclass, field, replace
+from dataclasses import asdict, dataclass, field
 from pathlib import Path
 from typing import Any
 
@@ -44,18 +44,19 @@ SMALL = Sizes(share=0.02, due=30, requests=16, tables=(1_000, 2_000))
 def removal_lag(sizes: Sizes) -> Found:
     """Measure how late removals are in memory."""
     found = Found()
-    cases = [replace(case, due=max(20, int(case.due * sizes.share))) for case in lag.CASES]
+    cases = [case.smaller(sizes.share) for case in lag.CASES]
     with ProcessPoolExecutor(TWICE) as processes:
         for measured in processes.map(lag.measure, cases):
             found.figures += _lag_figures(measured)
-            case = measured.case
-            panel = "quota" if case.due >= 10_000 * sizes.share and case.quota else "" if case.quota else "memory"
-            if panel and not (case.quota and (case.fail_first or case.lose_scheduled)):
-                lines = found.drawn.setdefault(panel, [])
-                lines.append({"name": case.name, "floor": False, "spans": measured.spans})
-                if case.quota:
-                    lines.append({"name": "the best that the quota allows", "floor": True, "spans": measured.floor})
+            if measured.case in {cases[-3], *cases[:3]}:
+                found.drawn.setdefault("quota" if measured.case.quota else "memory", []).extend(_lines(measured))
     return found
+
+
+def _lines(measured: lag.Lag) -> list[dict[str, Any]]:
+    ours = {"name": measured.case.name, "floor": False, "spans": measured.spans}
+    best = {"name": "the best that the quota allows", "floor": True, "spans": measured.floor}
+    return [ours, best] if measured.case.quota else [ours]
 
 
 def _lag_figures(measured: lag.Lag) -> list[Figure]:
@@ -64,7 +65,7 @@ def _lag_figures(measured: lag.Lag) -> list[Figure]:
     figures = _quantiles(
         "Revocation lag, in memory", case.name, measured.quantiles, measured.floor_quantiles if bounded else None
     )
-    if case.fail_first or case.lose_scheduled:
+    if not case.is_plain:
         return list(figures.values())
     if case.quota is None:
         figures["p99"] = figures["p99"].within(5.0, "within 5 s")

@@ -132,6 +132,10 @@ class Store(Protocol):
         """
         ...
 
+    async def stop_telling(self, activation: str, telling: str, *, began: datetime) -> None:
+        """Give back what ``begin_telling`` gave at ``began``: the mail was not sent, and whoever is next need not wait."""
+        ...
+
     async def told(self, activation: str, telling: str, *, now: datetime) -> None:
         """Record that a mail was sent: it is not sent again."""
         ...

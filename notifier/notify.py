@@ -8,7 +8,7 @@ two cases of a second mail.
 import logging
 
 from access.cards import approval_card
-from access.errors import Code, DirectoryRefused, Unusable
+from access.errors import Code, DirectoryRefused, TryAgain, Unusable
 from access.expiry import is_open
 from access.model import Activation, Asked
 from access.ports import Mail, Ports
@@ -40,11 +40,14 @@ async def notify(telling: Telling, *, ports: Ports) -> None:
         return
     mail = _written(telling, activation, asked, address, ports)
     # Who is frozen after this row must not send when its lease is over: another worker has, by then.
-    deadline = ports.clock.monotonic() + ports.timing.call_limit.total_seconds()
-    if not await ports.store.begin_telling(telling.activation, telling.identity, now=ports.clock.now()):
+    deadline, began = ports.clock.monotonic() + ports.timing.call_limit.total_seconds(), ports.clock.now()
+    if not await ports.store.begin_telling(telling.activation, telling.identity, now=began):
         return
     try:
         await ports.mailer.send(mail, deadline=deadline)
+    except TryAgain:
+        await ports.store.stop_telling(telling.activation, telling.identity, began=began)
+        raise
     except DirectoryRefused as refusal:
         log.warning(
             "mail.refused", extra={"activation_id": telling.activation, "what": telling.what, "why": str(refusal)}

@@ -29,6 +29,7 @@ log = logging.getLogger(__name__)
 
 EVENTS_TOPIC = "activation-events"
 TELLING_LEASE = timedelta(minutes=2)
+_TOLD_BY_ANOTHER = "another worker is sending this mail"
 CLOCK_MARGIN = timedelta(seconds=30)
 SENDER_GRACE = timedelta(seconds=20)
 """How long a commit's outbox is left to its writer; shorter than the first look of the sweep, at 30 seconds."""
@@ -305,14 +306,22 @@ class Ledger:
         found = await self._tables.get("activations", activation, row.key)
         if found is not None and "sent" in found.values:
             return False
-        busy = TryAgain("another worker is sending this mail", after=TELLING_LEASE)
-        if found is None or now < keys.read_instant(str(found.values["until"])):
-            raise busy
+        until = now + TELLING_LEASE if found is None else keys.read_instant(str(found.values["until"]))
+        if found is None or now < until:
+            raise TryAgain(_TOLD_BY_ANOTHER, after=until - now)
         try:
             await self._tables.write("activations", [Replace(replace(row, etag=found.etag))])
         except Conflict:
-            raise busy from None
+            raise TryAgain(_TOLD_BY_ANOTHER, after=TELLING_LEASE) from None
         return True
+
+    async def stop_telling(self, activation: str, telling: str, *, began: datetime) -> None:
+        """Give back what ``begin_telling`` gave at ``began``, unless somebody else has taken it over since."""
+        found = await self._tables.get("activations", activation, keys.told(telling))
+        if found is None or found.values.get("until") != keys.instant(began + TELLING_LEASE):
+            return
+        with suppress(Conflict):
+            await self._tables.write("activations", [Replace(replace(found, values={"until": keys.instant(began)}))])
 
     async def told(self, activation: str, telling: str, *, now: datetime) -> None:
         """Record that a mail was sent."""

@@ -88,9 +88,7 @@ class Plan:
         parts = [victim for victim in Victim if victim is not Victim.DEPLOY]
         random.shuffle(parts)
         turns = batched(cycle(parts), size.at_once, strict=False)
-        skies = [weather for weather in Weather if weather is not Weather.CALM]
-        random.shuffle(skies)
-        weathers = chain([Weather.CALM], cycle([*skies, Weather.CALM]))
+        weathers = chain([Weather.CALM], self._weathers())
         for number in range(1, size.rounds + 1):
             victims = (Victim.DEPLOY,) if number == size.rounds // 2 + 1 else next(turns)
             yield Round(
@@ -102,6 +100,11 @@ class Plan:
                 down=random.uniform(0, size.quiet / 2),
                 broker_faults={queue: random.sample(_TROUBLE, 2) for queue in random.sample(QUEUES, 2)},
             )
+
+    def _weathers(self) -> Iterator[Weather]:
+        """Yield all weathers again and again, in an order that changes."""
+        while True:
+            yield from self._random.sample(list(Weather), len(Weather))
 
     def _names(self, victim: Victim) -> tuple[str, ...]:
         """Return the parts of the tenant that a victim is."""

@@ -378,6 +378,38 @@ class TestAMailThatIsToldOnce:
 
         assert await store.begin_telling(ACTIVATION, "activated-ada", now=NOW + TELLING_LEASE)
 
+    async def test_the_wait_is_for_what_is_left_of_the_first_ones_time(self, store: Ledger) -> None:
+        await store.begin_telling(ACTIVATION, "activated-ada", now=NOW)
+
+        with pytest.raises(TryAgain) as busy:
+            await store.begin_telling(ACTIVATION, "activated-ada", now=NOW + timedelta(seconds=50))
+
+        assert busy.value.after == TELLING_LEASE - timedelta(seconds=50)
+
+    async def test_who_could_not_send_leaves_it_to_the_next_one_at_once(self, store: Ledger) -> None:
+        await store.begin_telling(ACTIVATION, "activated-ada", now=NOW)
+        await store.stop_telling(ACTIVATION, "activated-ada", began=NOW)
+
+        assert await store.begin_telling(ACTIVATION, "activated-ada", now=NOW)
+
+    async def test_who_gives_up_late_takes_nothing_from_who_took_over(self, store: Ledger) -> None:
+        late = NOW + TELLING_LEASE
+        await store.begin_telling(ACTIVATION, "activated-ada", now=NOW)
+        await store.begin_telling(ACTIVATION, "activated-ada", now=late)
+        await store.stop_telling(ACTIVATION, "activated-ada", began=NOW)
+
+        with pytest.raises(TryAgain):
+            await store.begin_telling(ACTIVATION, "activated-ada", now=late)
+
+        await store.told(ACTIVATION, "activated-ada", now=late)
+        await store.stop_telling(ACTIVATION, "activated-ada", began=late)
+        assert not await store.begin_telling(ACTIVATION, "activated-ada", now=late)
+
+    async def test_nothing_is_given_back_that_nobody_took(self, store: Ledger) -> None:
+        await store.stop_telling(ACTIVATION, "activated-ada", began=NOW)
+
+        assert await store.begin_telling(ACTIVATION, "activated-ada", now=NOW)
+
     async def test_of_two_who_take_over_after_a_crash_one_tells(self, store: Ledger) -> None:
         await store.begin_telling(ACTIVATION, "activated-ada", now=NOW)
         late = NOW + TELLING_LEASE

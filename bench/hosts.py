@@ -36,7 +36,14 @@ class Hosts:
         self.directory = QuotaDirectory(self.clock, quota)
         self.mailer = CountedMailer()
         self.tenants = [
-            FakeTenant(clock=self.clock, tables=self.tables, bus=self.bus, directory=self.directory, mailer=self.mailer)
+            FakeTenant(
+                clock=self.clock,
+                tables=self.tables,
+                bus=self.bus,
+                directory=self.directory,
+                mailer=self.mailer,
+                quota=quota,
+            )
             for _ in range(count)
         ]
         self.deliveries: list[Delivery] = []

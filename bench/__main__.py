@@ -12,22 +12,26 @@ import platform
 import shutil
 import sys
 import time
+from collections.abc import Sequence
 from dataclasses import asdict
 from itertools import groupby
 from pathlib import Path
 
 from rich.console import Console
+from rich.markup import escape
 from rich.table import Table
 
 from bench import plot
-from bench.figures import Figure, missed
+from bench.figures import missed
 from bench.parts import PARTS, SMALL, Found, Sizes
+from bench.publish import HEADINGS, page
 
 ROOT = Path(__file__).parents[1]
 OUTPUT = ROOT / "bench" / "out"
 PUBLISHED = {"figures.json": ROOT / "docs" / "figures.json", "figures.png": ROOT / "docs" / "pictures" / "figures.png"}
-WIDTH = 150
-HEADINGS = ("Figure", "Measured", "Floor", "Ratio", "Held to", "")
+PAGE = ROOT / "docs" / "figures.md"
+WIDTH = 180
+NUMBERS = frozenset({"Measured", "Floor", "Ratio", "Calls"})
 
 
 def main() -> int:
@@ -44,15 +48,21 @@ def main() -> int:
     whole = _measure(chosen.parts or list(PARTS), SMALL if chosen.small else Sizes(), console)
     console.print()
     for group, figures in groupby(whole.figures, key=lambda figure: figure.group):
-        console.print(_table(group, list(figures)))
+        console.print(_table(group, HEADINGS, [figure.cells for figure in figures]))
         console.print()
-    for note in whole.notes:
-        console.print(note, markup=False, highlight=False, soft_wrap=True)
+    if whole.served:
+        console.print(
+            _table("What each call of a life serves", ("Life", "Calls", "To", "Which", "Serves"), whole.served)
+        )
     console.print(f"Not met: {', '.join(missed(whole.figures)) or 'none'}.")
-    _write(whole, console)
+    machine = f"{os.cpu_count()} cores, Python {platform.python_version()}"
+    _write(whole, console, machine)
     if chosen.publish:
         for name, place in PUBLISHED.items():
             shutil.copyfile(OUTPUT / name, place)
+        PAGE.write_text(
+            page(PAGE.read_text(encoding="utf-8"), whole.figures, whole.served, machine=machine), encoding="utf-8"
+        )
     return 0
 
 
@@ -63,25 +73,25 @@ def _measure(parts: list[str], sizes: Sizes, console: Console) -> Found:
         found = PARTS[name](sizes)
         whole.figures += found.figures
         whole.drawn |= found.drawn
-        whole.notes += found.notes
+        whole.served += found.served
         console.print(f"{name}: measured in {time.monotonic() - began:.0f} s")
     return whole
 
 
-def _table(group: str, figures: list[Figure]) -> Table:
-    table = Table(title=group, title_justify="left", box=None, pad_edge=False, header_style="bold")
-    for number, heading in enumerate(HEADINGS):
-        table.add_column(heading, justify="right" if number in {1, 2, 3} else "left", no_wrap=True)
-    for figure in figures:
-        table.add_row(*figure.cells)
+def _table(title: str, headings: Sequence[str], rows: Sequence[Sequence[str]]) -> Table:
+    table = Table(title=title, title_justify="left", box=None, pad_edge=False, header_style="bold")
+    for heading in headings:
+        table.add_column(heading, justify="right" if heading in NUMBERS else "left", no_wrap=heading != "Serves")
+    for row in rows:
+        table.add_row(*map(escape, row))
     return table
 
 
-def _write(whole: Found, console: Console) -> None:
+def _write(whole: Found, console: Console, machine: str) -> None:
     OUTPUT.mkdir(exist_ok=True)
-    machine = f"{os.cpu_count()} cores, Python {platform.python_version()}"
     figures = [{**asdict(figure), "ratio": figure.ratio} for figure in whole.figures]
-    said = {"machine": machine, "figures": figures, "calls": whole.notes}
+    served = [dict(zip(("life", "calls", "to", "which", "serves"), row, strict=True)) for row in whole.served]
+    said = {"machine": machine, "figures": figures, "calls": served}
     (OUTPUT / "figures.json").write_text(json.dumps(said, indent=1) + "\n", encoding="utf-8")
     plot.draw(OUTPUT / "figures.png", whole.drawn, machine=machine)
     console.print(f"Written: {', '.join(str((OUTPUT / name).relative_to(ROOT)) for name in PUBLISHED)}")

@@ -11,7 +11,7 @@ from typing import Any
 
 from bench import cards, imports, lag, lives, local, processor, sweeping
 from bench.figures import Figure
-from bench.lives import SERVES, Life
+from bench.lives import SERVES
 from bench.prices import Prices
 from bench.quantiles import Quantiles
 
@@ -21,11 +21,11 @@ TWICE = 2
 
 @dataclass(slots=True)
 class Found:
-    """What a part came to: its figures, what is to be drawn, and lines that belong below the table."""
+    """What a part came to: its figures, what is to be drawn, and which sentence each call of a life serves."""
 
     figures: list[Figure] = field(default_factory=list)
     drawn: dict[str, list[dict[str, Any]]] = field(default_factory=dict)
-    notes: list[str] = field(default_factory=list)
+    served: list[tuple[str, str, str, str, str]] = field(default_factory=list)
 
 
 @dataclass(frozen=True, slots=True)
@@ -98,13 +98,10 @@ def operations(_: Sizes) -> Found:
                 group=group, name=f"a million lives at list prices of {prices.as_of}", value=cost, unit=prices.currency
             ),
         ]
-        found.notes += _served(life)
+        found.served += [
+            (life.name, str(times), to, what, SERVES[what]) for (to, what), times in sorted(life.count.items())
+        ]
     return found
-
-
-def _served(life: Life) -> list[str]:
-    lines = [f"{times:3} {to:<9} {what}  <- {SERVES[what]}" for (to, what), times in sorted(life.count.items())]
-    return [f"What each call of a life serves, {life.name}:", *lines]
 
 
 def own_time(_: Sizes) -> Found:

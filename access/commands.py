@@ -35,6 +35,9 @@ def takes(activation: Activation, action: Action, *, now: datetime) -> bool:
 def choose(action: Action, found: Sequence[Activation], *, now: datetime) -> Activation | Unmet:
     """Return the one activation that the command can happen to, or why there is none."""
     fitting = [activation for activation in found if takes(activation, action, now=now)]
+    if action is Action.DEACTIVATE:  # what was given on top of one ends with it
+        ids = {activation.id for activation in fitting}
+        fitting = [activation for activation in fitting if activation.extends not in ids]
     if len(fitting) == 1:
         return fitting[0]
     if fitting:

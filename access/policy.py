@@ -226,6 +226,15 @@ def already_active(role_name: str) -> Unmet:
     )
 
 
+def nothing_left(role_name: str) -> Unmet:
+    """Return what an account is told whose activation was ended before more time for it could be given."""
+    return Unmet(
+        Code.NOTHING_TO_EXTEND,
+        f"The activation of {role_name} that was to last longer was given back or revoked.",
+        "Ask for the role anew.",
+    )
+
+
 def _duration(ask: Ask, duration: timedelta, settings: RoleSettings, facts: Facts, now: datetime) -> Iterator[Unmet]:
     if ask.extends is not None:
         yield from _longer(duration, settings, facts, now)

@@ -7,8 +7,8 @@ from access.errors import Conflict, Refused, TryAgain
 from access.expiry import due_event
 from access.hold import Hold, Ready, TurnedAway, Wait, Write
 from access.lifecycle import Work, asks_for
-from access.model import Activation
-from access.policy import already_active
+from access.model import Activation, Cause
+from access.policy import already_active, nothing_left
 from access.ports import Ports
 
 ROUNDS = 6
@@ -22,9 +22,16 @@ async def claim(activation: Activation, ports: Ports) -> Hold | None:
     comes first.
 
     Raises:
-        Refused: another activation of the same role is live.
+        Refused: another activation of the same role is live, or what this one extends was ended before its time.
         TryAgain: a removal is under way or may still land, or the row is busy.
     """
+    hold = await _join(activation, ports)
+    if hold is not None and activation.extends:
+        await _refuse_on_top_of_nothing(activation.extends, activation, ports)
+    return hold
+
+
+async def _join(activation: Activation, ports: Ports) -> Hold | None:
     assert activation.ends_at is not None  # noqa: S101 - the state asks for giving, so the end is set
     for _ in range(ROUNDS):
         hold = await ports.store.hold(activation.principal, activation.target)
@@ -44,6 +51,13 @@ async def claim(activation: Activation, ports: Ports) -> Hold | None:
                 except Conflict:
                     continue
     raise TryAgain("a hold that many write", after=holding.POLL)
+
+
+async def _refuse_on_top_of_nothing(first: str, activation: Activation, ports: Ports) -> None:
+    """Give no more time to what was given back or revoked meanwhile. Read after the claim: a later end finds this one there."""
+    ended = await ports.store.activation(first)
+    if ended is not None and ended.cause in {Cause.DEACTIVATED, Cause.REVOKED}:
+        raise Refused(nothing_left(activation.role_name))
 
 
 async def _is_taken(hold: Hold, activation: Activation, now: datetime, ports: Ports) -> bool:

@@ -13,6 +13,7 @@ from access.lifecycle import is_final
 from access.model import Activation
 from access.pace import Lane
 from access.ports import Ports
+from expiry_timer.end_extensions import end_extensions
 
 ROUNDS = 6
 
@@ -38,7 +39,7 @@ async def _let_go(activation: Activation, ports: Ports) -> tuple[Hold, Outcome]:
     for _ in range(ROUNDS):
         hold = await ports.store.hold(activation.principal, activation.target)
         now = ports.clock.now()
-        finished = await _finished(hold, activation.id, ports)
+        finished = await _finished(hold, activation, ports)
         verdict = holding.release(hold, activation.id, finished=finished, now=now)
         if verdict.hold is None:
             return hold, verdict.outcome
@@ -51,11 +52,12 @@ async def _let_go(activation: Activation, ports: Ports) -> tuple[Hold, Outcome]:
     raise TryAgain("a hold that many write", after=holding.POLL)
 
 
-async def _finished(hold: Hold, activation: str, ports: Ports) -> frozenset[str]:
-    """Return the other live ids whose activation is final: a worker that died left them."""
-    others = [key for key in hold.live if key != activation]
-    found = [await ports.store.activation(key) for key in others]
-    return frozenset(other.id for other in found if other is not None and is_final(other.state))
+async def _finished(hold: Hold, activation: Activation, ports: Ports) -> frozenset[str]:
+    """Return the other live ids whose activation is final: a worker that died left them. What extends this one ends too."""
+    found = [await ports.store.activation(key) for key in hold.live if key != activation.id]
+    others = [other for other in found if other is not None]
+    await end_extensions(activation, others, ports)
+    return frozenset(other.id for other in others if is_final(other.state))
 
 
 async def _remove(hold: Hold, ports: Ports) -> tuple[Outcome, dict[str, object]]:

@@ -9,12 +9,21 @@ from tests.fakes.tenant import ADA, ADA_ADMIN, ROLE, FakeTenant
 
 
 async def press(
-    tenant: FakeTenant, account: str, token: str, choice: str = "approve", *, note: str = "", request: str = "press-1"
+    tenant: FakeTenant,
+    account: str,
+    token: str,
+    choice: str = "approve",
+    *,
+    note: str = "",
+    request: str = "press-1",
+    run: bool = True,
 ) -> Answer:
+    """Press a card's button; ``run``: and have everything done that follows at once."""
     raw = (json.dumps({"token": token, "decision": choice}) + "\n" + note).encode()
     headers = {"action-authorization": f"Bearer {account}", "action-request-id": request}
     answer = await answer_card(raw, headers, ports=tenant.ports)
-    await tenant.run()
+    if run:
+        await tenant.run()
     return answer
 
 

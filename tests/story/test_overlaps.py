@@ -314,7 +314,8 @@ class TestOneInstant:
         assert not tenant.is_held()
 
 
-async def test_an_extension_that_was_approved_goes_on_when_what_it_extends_is_given_back(tenant: FakeTenant) -> None:
+async def extended(tenant: FakeTenant) -> tuple[Activation, Activation]:
+    """Ada holds the role, and more time was approved on top of it."""
     await pending(tenant)
     await press(tenant, BO.id, tenant.card_of(BO))
     given = await tenant.activation()
@@ -323,14 +324,59 @@ async def test_an_extension_that_was_approved_goes_on_when_what_it_extends_is_gi
     await press(tenant, BO.id, tenant.card_of(BO), request="press-2")
     (extension,) = [each for each in await tenant.activations() if each.extends == given.id]
     assert extension.state is State.ACTIVE
+    return given, extension
 
+
+async def test_an_extension_that_was_approved_ends_when_what_it_extends_is_given_back(tenant: FakeTenant) -> None:
+    given, extension = await extended(tenant)
+
+    say(tenant, "deactivate", request="run-3", role=ROLE)
+    await tenant.run_for(10 * MINUTE)
+
+    assert [(await again(tenant, each)).ended_how for each in (given, extension)] == ["others_hold", "proven_gone"]
+    assert (await again(tenant, extension)).cause is Cause.DEACTIVATED
+    assert not tenant.is_held()
+
+
+async def test_an_extension_that_was_approved_ends_when_what_it_extends_is_revoked(tenant: FakeTenant) -> None:
+    given, extension = await extended(tenant)
+
+    await revoke(given.id, OPS, store=tenant.store, now=tenant.clock.now())
+    await tenant.run_for(10 * MINUTE)
+
+    ended = await again(tenant, extension)
+    assert (ended.ended_how, ended.ended_by, ended.end_reason) == ("proven_gone", OPS.by, OPS.reason)
+    assert not tenant.is_held()
+
+
+async def test_an_extension_that_is_given_back_leaves_what_it_extends_to_its_own_end(tenant: FakeTenant) -> None:
+    given, extension = await extended(tenant)
+
+    say(tenant, "deactivate", request="run-3", activation=extension.id)
+    await tenant.run_for(10 * MINUTE)
+
+    assert (await again(tenant, extension)).ended_how == "others_hold"
+    assert ((await again(tenant, given)).state, tenant.is_held()) == (State.ACTIVE, True)
+
+
+async def test_an_extension_that_is_given_when_what_it_extends_was_given_back_meanwhile_fails(
+    tenant: FakeTenant,
+) -> None:
+    await pending(tenant)
+    await press(tenant, BO.id, tenant.card_of(BO))
+    given = await tenant.activation()
+    say(tenant, "extend", duration="PT1H", justification="It takes longer")
+    await tenant.run()
+    card = tenant.card_of(BO)
+    await press(tenant, BO.id, card, request="press-2", run=False)
     say(tenant, "deactivate", request="run-3", activation=given.id)
-    await tenant.run_for(10 * MINUTE)
-    assert ((await again(tenant, given)).ended_how, tenant.is_held()) == ("others_hold", True)
+    await tenant.deliver(tenant.bus.messages.pop())  # before the approved one is given
 
-    say(tenant, "deactivate", request="run-4", activation=extension.id)
     await tenant.run_for(10 * MINUTE)
-    assert ((await again(tenant, extension)).ended_how, tenant.is_held()) == ("proven_gone", False)
+
+    (extension,) = [each for each in await tenant.activations() if each.extends == given.id]
+    assert (extension.state, [unmet.code for unmet in extension.unmet]) == (State.FAILED, ["HG-NOTHING-TO-EXTEND"])
+    assert not tenant.is_held()
 
 
 class TestWhatChangesWhileItIsActive:

@@ -33,7 +33,12 @@ _NOT_NEEDED = {
 """Settings of the app that the command doesn't use: a laptop needn't hold the keys of cards."""
 
 
-_RETRIES: Mapping[str, Any] = {"retry_total": 2, "retry_backoff_factor": 0.2}
+_RETRIES: Mapping[str, Any] = {
+    "retry_total": 1,
+    "retry_backoff_factor": 0.2,
+    "connection_timeout": 5,
+    "read_timeout": 10,
+}
 """A person waits: what isn't there is said within seconds."""
 
 

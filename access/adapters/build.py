@@ -32,8 +32,20 @@ from access.adapters.settings import Settings
 from access.adapters.tables import Tables
 from access.ports import Ports
 
-_RETRIES: Mapping[str, Any] = {"retry_total": 3, "retry_backoff_factor": 0.2}
-"""The storage SDKs' own short retries: a write that was retried meets itself as a conflict, which is read again."""
+_WAITS: Mapping[str, Any] = {"connection_timeout": 5, "read_timeout": 20}
+"""Seconds. Left to itself the SDK waits for five minutes: as long as a function may run."""
+
+_RETRIES: Mapping[str, Any] = {"retry_total": 3, "retry_backoff_factor": 0.2, **_WAITS}
+"""The tables' own short retries: a write that was retried meets itself as a conflict, which is read again."""
+
+_BLOB_RETRIES: Mapping[str, Any] = {
+    "retry_total": 2,
+    "initial_backoff": 0,
+    "increment_base": 1,
+    "random_jitter_range": 1,
+    **_WAITS,
+}
+"""The blobs' SDK has names of its own for it, and left to itself would pause for 15 seconds before the first."""
 
 
 def build(settings: Settings) -> Ports:
@@ -118,6 +130,6 @@ def build_service_bus(settings: Settings, credential: AsyncTokenCredential) -> S
 def build_container(settings: Settings, credential: AsyncTokenCredential) -> ContainerClient:
     """Return the blobs of what was set aside, by connection string or by identity."""
     if settings.ledger_connection:
-        return ContainerClient.from_connection_string(settings.ledger_connection, CONTAINER, **_RETRIES)
+        return ContainerClient.from_connection_string(settings.ledger_connection, CONTAINER, **_BLOB_RETRIES)
     endpoint = f"https://{settings.ledger_account}.blob.{settings.storage_suffix}"
-    return ContainerClient(endpoint, CONTAINER, credential=credential, **_RETRIES)
+    return ContainerClient(endpoint, CONTAINER, credential=credential, **_BLOB_RETRIES)

@@ -1,5 +1,6 @@
 """What the wiring builds from settings: every port, in both shapes of connection, without a word over the network."""
 
+import asyncio
 import socket
 from collections.abc import Mapping
 from typing import NoReturn
@@ -7,8 +8,10 @@ from typing import NoReturn
 import pytest
 from azure.identity.aio import DefaultAzureCredential, ManagedIdentityCredential
 
-from access.adapters.build import build, build_credential
+from access.adapters.azure_blobs import AzureBlobs
+from access.adapters.build import build, build_container, build_credential
 from access.adapters.settings import Settings, read
+from access.errors import TryAgain
 
 COMMON = {
     "TENANT_ID": "c0470500-0000-4000-8000-000000000001",
@@ -61,3 +64,14 @@ async def test_the_ledgers_account_is_one_of_its_cloud(cloud: str, suffix: str) 
 async def test_in_azure_the_managed_identity_is_used_and_elsewhere_whoever_is_signed_in() -> None:
     assert isinstance(build_credential(settings(BY_IDENTITY)), ManagedIdentityCredential)
     assert isinstance(build_credential(settings(BY_SECRET)), DefaultAzureCredential)
+
+
+@pytest.mark.real
+async def test_blobs_that_are_not_there_are_given_up_within_seconds() -> None:
+    nobody = "http://127.0.0.1:9/contoso"
+    away = {**BY_SECRET, "LEDGER": f"AccountName=contoso;AccountKey=eA==;BlobEndpoint={nobody};TableEndpoint={nobody}"}
+    here = settings(away)
+    async with build_credential(here) as credential, build_container(here, credential) as container:
+        with pytest.raises(TryAgain):
+            async with asyncio.timeout(12):
+                await AzureBlobs(container).get("2026-03-02/d4e85f04")

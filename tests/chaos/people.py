@@ -21,13 +21,13 @@ class People:
     """Everybody who touches the tenant from outside.
 
     ``asked`` maps each activation that was asked for to its requester's address, ``requests`` each message id to the
-    activation that it is about.
+    activation that it is about, ``given_back`` the id that a refusal to give back would be recorded under, to the activation.
     """
 
     def __init__(self, world: World, plan: Plan) -> None:
         self.asked: dict[str, str] = {}
         self.requests: dict[str, str] = {}
-        self.given_back = 0
+        self.given_back: dict[str, str] = {}
         self.sent_twice = 0
         self._world, self._plan = world, plan
         self._leave = asyncio.Event()
@@ -79,9 +79,8 @@ class People:
     async def _give_back(self, number: int, count: int, activation: str) -> None:
         request, who = f"back-{number}-{count}", address(number)
         body = _body(requestId=request, action="deactivate", activation=activation, requester=who)
-        self.requests[request] = activation
+        self.requests[request] = self.given_back[self._world.id_of(body)] = activation
         await _until_done(lambda: self._world.send(body, message_id=request, correlation_id=request))
-        self.given_back += 1
 
     async def _decide(self) -> None:
         """Press the buttons of each card, until the app has answered."""

@@ -157,13 +157,9 @@ class Run:
         if waiting:
             return ", ".join(f"{count} in {name}" for name, count in waiting.items())
         records = Records(tables)
-        rows, still = 0, 0
-        for activation in await records.live():
-            record = await records.record(activation)
-            rows += (
-                0 if record is None else sum(not is_explained(due, record.activation, now=_now()) for due in record.due)
-            )
-            still += record is None or not is_final(record.activation.state)
+        found = [record for key in await records.live() if (record := await records.record(key)) is not None]
+        still = sum(not is_final(record.activation.state) for record in found)
+        rows = sum(not is_explained(due, record.activation, now=_now()) for record in found for due in record.due)
         unrecorded = [one for one in people.asked if await records.activation(one) is None] if not still else []
         left = {"activations": still, "due rows": rows, "requests": len(unrecorded)}
         return ", ".join(f"{count} {name}" for name, count in left.items() if count)
@@ -178,6 +174,8 @@ class Run:
         return Found(
             asked=asked,
             requests=people.requests,
+            given_back=people.given_back,
+            refusals=frozenset([wish for wish in people.given_back if await records.activation(wish)]),
             activations={key: record.activation for key, record in known.items()},
             events={key: [event.event for event in record.events] for key, record in known.items()},
             broken_chains={key: record.chain_broken for key, record in known.items() if record.chain_broken},
@@ -196,11 +194,8 @@ class Run:
 
     def _sum_up(self, people: People, found: Found) -> None:
         summary = self.summary
-        summary.requests, summary.sent_twice, summary.given_back = (
-            len(found.asked),
-            people.sent_twice,
-            people.given_back,
-        )
+        summary.requests, summary.sent_twice = len(found.asked), people.sent_twice
+        summary.given_back = len(found.given_back)
         summary.states.update(activation.state.value for activation in found.activations.values())
         summary.provisioned = sum("activation.provisioned" in events for events in found.events.values())
         summary.mails, summary.mails_twice = len(found.mails), duplicates(found)

@@ -68,9 +68,9 @@ class Scene:
         self._folder = folder
         self._http = httpx.AsyncClient(trust_env=False, timeout=10)
         self._weather = Weather.CALM
-        self._versions = 1
+        self._versions = 0
         state, seed = folder / "state", self._seed()
-        parts = standard_parts(self.ports, state, seed=seed, app=ROOT, split=False, durable=True)
+        parts = standard_parts(self.ports, state, seed=seed, app=self._new_version(), split=False, durable=True)
         self.tenant = Tenant(state, ports=self.ports, seed=seed, parts=self._two_hosts(parts), extra=self._timing())
 
     @property
@@ -175,22 +175,24 @@ class Scene:
         if "directory" in names:
             await self.let_it(self._weather)
 
-    def deploy(self) -> Path:
-        """Put a copy of the app where hosts are started from now on: a new version, at a new place."""
-        self._versions += 1
-        version = self._folder / f"version-{self._versions}"
-        version.mkdir()
-        for name in DEPLOYED:
-            source = ROOT / name
-            if source.is_dir():
-                shutil.copytree(source, version / name, ignore=shutil.ignore_patterns("__pycache__"))
-            else:
-                shutil.copy(source, version / name)
+    def deploy(self) -> None:
+        """Have hosts started from a new version from now on."""
+        version = self._new_version()
         for name in HOSTS:
             part = self.tenant.parts[name]
             index = part.command.index("--app") + 1
             command = (*part.command[:index], str(version), *part.command[index + 1 :])
             self.tenant.parts[name] = replace(part, command=command)
+
+    def _new_version(self) -> Path:
+        """Return a copy of what is deployed, at a place of its own."""
+        self._versions += 1
+        version = self._folder / f"version-{self._versions}"
+        version.mkdir()
+        for name in DEPLOYED:
+            source = ROOT / name
+            copy = shutil.copytree if source.is_dir() else shutil.copy2
+            copy(source, version / name)
         return version
 
     async def let_it(self, weather: Weather) -> None:

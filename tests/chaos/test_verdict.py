@@ -29,6 +29,8 @@ def due(kind: str = NOW_ROW, *, key: str = "row", at: datetime = NOW, version: i
 GOOD = Found(
     asked={ID: WHO},
     requests={"run-1": ID},
+    given_back={},
+    refusals=frozenset(),
     activations={ID: ended()},
     events={ID: ["activation.accepted", "activation.provisioned", "activation.end_due", "removal.proven"]},
     broken_chains={},
@@ -60,6 +62,7 @@ SET_ASIDE = {"queue": "activation-requests", "identity": "run-1", "code": "HG-DE
         ({"members": {GROUP: frozenset()}}, "theirs was in group before us, and was taken out"),
         ({"activations": {}, "due": []}, "is lost"),
         ({"activations": {ID: replace(ended(), state=State.ENDING)}, "due": []}, "is still ending"),
+        ({"given_back": {"wish": ID}}, "the wish to give back"),
         ({"mails": GOOD.mails[:1]}, "was never told that"),
         ({"mails": GOOD.mails[1:]}, "was given"),
         ({"mails": [*GOOD.mails, mail("Left has ended", NOW + MINUTE)]}, "twice, and nothing had gone wrong"),
@@ -85,6 +88,14 @@ def test_a_mail_may_come_twice_beside_a_kill() -> None:
 
     assert broken_laws(replace(GOOD, mails=mails, troubles=[(NOW + MINUTE / 2, NOW + MINUTE / 2)])) == []
     assert broken_laws(replace(GOOD, mails=mails, troubles=[(NOW + 2 * MINUTE, NOW + 3 * MINUTE)])) != []
+
+
+def test_a_wish_to_give_back_is_granted_or_refused() -> None:
+    wish = replace(GOOD, given_back={"wish": ID})
+    given_back = ["activation.accepted", "activation.provisioned", "activation.deactivated", "removal.proven"]
+
+    assert broken_laws(replace(wish, refusals=frozenset({"wish"}))) == []
+    assert broken_laws(replace(wish, events={ID: given_back})) == []
 
 
 def test_a_dead_letter_of_work_that_was_done_is_explained() -> None:

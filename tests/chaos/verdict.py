@@ -8,6 +8,7 @@ from datetime import datetime, timedelta
 from typing import Any
 
 from access.errors import Code
+from access.events import Event
 from access.expiry import Drop, judge
 from access.lifecycle import is_final
 from access.model import Activation, Due, State
@@ -28,7 +29,8 @@ class Found:
     """What there is at the end.
 
     ``asked`` maps the id of each activation that was asked for to the requester's address, ``requests`` each message id of a
-    person to the activation it is about. ``broken_chains``: why;
+    person to the activation it is about. ``given_back`` maps each wish to give back to its activation, ``refusals`` are those
+    wishes that were refused. ``broken_chains``: why;
     ``audited`` counts the copies of events. ``members`` is the directory's truth, by group; ``theirs`` who was a member by
     somebody else's hand. ``mails`` are as the directory shows them. ``dead`` and ``waiting`` count messages by queue.
     ``troubles`` are the spans in which something was killed, or misbehaved. ``at``: when it was looked at.
@@ -36,6 +38,8 @@ class Found:
 
     asked: Mapping[str, str]
     requests: Mapping[str, str]
+    given_back: Mapping[str, str]
+    refusals: frozenset[str]
     activations: Mapping[str, Activation]
     events: Mapping[str, Sequence[str]]
     broken_chains: Mapping[str, str]
@@ -82,6 +86,9 @@ def _lost(found: Found) -> Iterator[str]:
             yield f"the request {activation} is lost"
         elif not is_final(recorded.state):
             yield f"{activation} is still {recorded.state}"
+    for wish, activation in found.given_back.items():
+        if wish not in found.refusals and Event.DEACTIVATED not in found.events.get(activation, ()):
+            yield f"the wish to give back {activation} is lost"
     for row in found.set_aside:
         if not _had_its_outcome(found, row):
             yield f"a message of {row['queue']} was set aside: {row['identity']}: {row['code']} {row['what']}"

@@ -85,16 +85,53 @@ _FEW: Rates = {
     **USUAL,
     **dict.fromkeys((Fault.CRASH, Fault.FREEZE, Fault.FAIL, Fault.LOSE_ANSWER, Fault.FALSE_CONFLICT), 0.002),
 }
-STYLES: Mapping[str, tuple[float, Rates]] = {
-    "everything": (3, USUAL),
-    "dying": (2, {**_FEW, Fault.CRASH: 0.03, Fault.FREEZE: 0.02, Fault.LAND_LATE: 0.0, Fault.REFUSE: 0.0}),
-    "bad directory": (2, {**_FEW, Fault.FAIL: 0.02, Fault.LAND_LATE: 0.3, Fault.REFUSE: 0.1, Fault.STALE_WRITE: 0.3}),
-    "landing late": (3, {**_FEW, Fault.LAND_LATE: 0.5, Fault.REFUSE: 0.3, Fault.SEEM_GONE: 0.8}),
-    "stale": (2, {**_FEW, Fault.LAG: 1.0, Fault.STALE_WRITE: 0.6, Fault.LAND_LATE: 0.15}),
-    "two at once": (2, {**_FEW, Fault.FREEZE: 0.025, Fault.LOSE_LOCK: 0.15, Fault.REPEAT: 0.25, Fault.LAND_LATE: 0.15}),
-    "few faults": (2, {**_FEW, Fault.LAND_LATE: 0.01, Fault.REFUSE: 0.0, Fault.STALE_WRITE: 0.02}),
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Style:
+    """What a run is aimed at. ``weight``: how many of the runs; ``freezes``: seconds that a worker stands still at most.
+
+    ``again``: one account asks again and again for the same, for so many minutes; 0: people ask now and then.
+    ``hasty``: who asked gives back, cancels or extends within seconds. ``held_before``, ``seem_gone``, ``by_hand``: how
+    often somebody is a member from the beginning, a replica is without a group, and somebody puts a member in by hand.
+    """
+
+    weight: float = 1
+    rates: Rates = USUAL
+    freezes: tuple[float, ...] = (12.0, 70.0, 300.0)
+    again: int = 0
+    held_before: float = 0.15
+    seem_gone: float = 0.2
+    by_hand: float = 0.2
+    hasty: bool = False
+
+
+STYLES: Mapping[str, Style] = {
+    "everything": Style(weight=3),
+    "dying": Style(rates={**_FEW, Fault.CRASH: 0.03, Fault.FREEZE: 0.02, Fault.REFUSE: 0.0, Fault.LAND_LATE: 0.0}),
+    "bad directory": Style(
+        weight=2, rates={**_FEW, Fault.FAIL: 0.02, Fault.LAND_LATE: 0.3, Fault.REFUSE: 0.1, Fault.STALE_WRITE: 0.3}
+    ),
+    "landing late": Style(weight=2, rates={**_FEW, Fault.LAND_LATE: 0.5, Fault.REFUSE: 0.3}),
+    "landing late, again": Style(rates={**_FEW, Fault.LAND_LATE: 0.4, Fault.LAG: 0.3}, again=1),
+    "stale": Style(rates={**_FEW, Fault.LAG: 1.0, Fault.STALE_WRITE: 0.6, Fault.LAND_LATE: 0.15}),
+    "stale, again": Style(rates={**_FEW, Fault.LAG: 1.0, Fault.STALE_WRITE: 0.1}, again=4),
+    "frozen, again": Style(
+        rates={**_FEW, Fault.FREEZE: 0.06, Fault.LAND_LATE: 0.0}, again=3, freezes=(12.0, 300.0, 600.0)
+    ),
+    "not ours": Style(
+        rates={**_FEW, Fault.LAND_LATE: 0.5, Fault.SEEM_GONE: 0.8, Fault.LAG: 0.5},
+        held_before=0.5,
+        seem_gone=0.8,
+        by_hand=0.6,
+    ),
+    "two at once": Style(
+        rates={**_FEW, Fault.FREEZE: 0.025, Fault.LOSE_LOCK: 0.15, Fault.REPEAT: 0.25, Fault.LAND_LATE: 0.15}
+    ),
+    "hasty": Style(rates={**_FEW, Fault.FREEZE: 0.1, Fault.LAND_LATE: 0.1}, freezes=(8.0,), hasty=True),
+    "few faults": Style(rates={**_FEW, Fault.LAND_LATE: 0.01, Fault.REFUSE: 0.0, Fault.STALE_WRITE: 0.02}),
 }
-"""Runs are aimed at dangers, since chance alone meets two of them together too seldom: each style with its weight."""
+"""Runs are aimed at dangers, since chance alone meets two of them together too seldom."""
 
 CALM: Rates = MappingProxyType(dict.fromkeys(Fault, 0.0))
 
@@ -146,6 +183,7 @@ class Chance:
 
     case: Case
     rates: Rates = CALM
+    style: Style = field(default_factory=Style)
     happened: list[str] = field(default_factory=list)
     counts: Counter[str] = field(default_factory=Counter)
 
@@ -154,12 +192,16 @@ class Chance:
         return Random(f"{self.case.seed} {concern}")
 
     def choose_style(self) -> str:
-        """Choose what this run is aimed at."""
-        weights = [weight for weight, _ in STYLES.values()]
-        (style,) = self.dice("style").choices(list(STYLES), weights)
-        style = self.case.style or style
-        self.rates = STYLES[style][1]
-        return style
+        """Choose what this run is aimed at, by its name."""
+        weights = [style.weight for style in STYLES.values()]
+        (name,) = self.dice("style").choices(list(STYLES), weights)
+        name = self.case.style or name
+        self.style = STYLES[name]
+        return name
+
+    def begin(self) -> None:
+        """Have things go wrong from here on."""
+        self.rates = self.style.rates
 
     @property
     def is_calm(self) -> bool:

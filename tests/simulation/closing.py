@@ -90,14 +90,13 @@ class Closing:
             for (_, identity), (code, _) in self.world.quarantine.kept.items()
             if identity == request.message and code != Code.DEAD_LETTERED
         ]
-        if made and done and self._could_not_check(made[0]):
-            self.laws.excused["a command that was done, and refused again as it could not be checked"] += 1
+        if len(made) == len(done) == 1 and self.laws.rows[made[0]].get("action"):
+            # A command that names a role leaves no mark under its own id when it is done: a delivery that was frozen, or
+            # that can't look up the account any more, refuses it beside that. The requester hears of both.
+            self.laws.excused["a command that was done, and refused by another delivery"] += 1
         elif len(made) + len(done) + len(set_aside) != 1:
             what = f"{correlation} made {len(made)} activations, changed {len(done)}, and was set aside as {set_aside}"
             self.laws.break_("law 8", what)
-
-    def _could_not_check(self, activation: str) -> bool:
-        return Code.COULD_NOT_CHECK in str(self.laws.rows[activation].get("unmet", ""))
 
     def _check_activation(self, activation: str, values: Values) -> None:
         rows, state = self.world.tables.rows["activations", activation], State(str(values["state"]))

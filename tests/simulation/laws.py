@@ -9,15 +9,16 @@ from collections.abc import Mapping, Sequence
 from datetime import datetime
 from typing import NoReturn
 
+from access import ids
 from access.adapters import keys
 from access.adapters.tables import Delete, Insert, Operation, Row, Value
 from access.events import Event
 from access.hold import Before
 from access.lifecycle import Work, asks_for, is_busy, is_final
-from access.model import State
+from access.model import Source, State, Target
 from access.ports import Mail
 from tests.fakes.tenant import ADA, ADA_ADMIN, ADA_EXT
-from tests.simulation.chance import CALL_LIMIT, LAG, SKEW
+from tests.simulation.chance import CALL_LIMIT, LAG, SKEW, TAIL
 from tests.simulation.line import Worker
 from tests.simulation.outside import Key
 from tests.simulation.world import World
@@ -49,19 +50,18 @@ class Laws:
         self._looks: dict[str, dict[str, float]] = {}
         self._holds: dict[str, Values] = {}
         self._read: dict[Worker, float] = {}
+        self._wanted: set[Worker] = set()
+        """Who has seen, since their last write of a hold, that somebody wants to be given something."""
+        self._not_ours: dict[Worker, Key] = {}
         self._settled: dict[Key, float] = {}
         self._stopped_giving: dict[Key, float] = {}
         self._mailed: Counter[bytes] = Counter()
         self._recorded: set[bytes] = set()
-        world.tables.wrote = self._wrote
+        world.tables.wrote, world.tables.got = self._wrote, self._got
         world.mailer.took = self._mail
         directory = world.directory
-        directory.given, directory.took, directory.called, directory.read = (
-            self._given,
-            self._took,
-            self._called,
-            self._reads,
-        )
+        directory.given, directory.took, directory.called = self._given, self._took, self._called
+        directory.read, directory.said_there = self._reads, self._said_there
 
     def break_(self, law: str, what: str) -> NoReturn:
         raise self.world.broken(law, what)
@@ -85,6 +85,12 @@ class Laws:
             self._activation(operation.row, operations)
         elif "sent" in operation.row.values:
             self._told()
+
+    def _got(self, table: str, row: Row | None) -> None:
+        worker = self.world.line.current
+        if table == "activations" and row is not None and row.key == keys.ACTIVATION and worker is not None:
+            giving = row.values["state"] == State.PROVISIONING
+            (self._wanted.add if giving else self._wanted.discard)(worker)
 
     def _due(self, operation: Operation) -> None:
         key = operation.key if isinstance(operation, Delete) else operation.row.key
@@ -119,6 +125,8 @@ class Laws:
         self.world.say("writes hold {}", _Shown(values))
         unknown = previous.get("before", Before.UNKNOWN.value) == Before.UNKNOWN.value
         worker = self.world.line.current
+        if worker is not None:
+            self._wanted.discard(worker)
         if unknown and values.get("before") == Before.NO.value and worker in self._read:
             self._settled[_key_of(values)] = self._read[worker]
 
@@ -181,15 +189,23 @@ class Laws:
     def _announced(self, activation: str, key: Key) -> None:
         """What is announced as given was there when it was read, which is a lag ago at most (law 7)."""
         directory = self.world.directory
-        lately = directory.lost.get(key, -1e9) > self.world.clock.seconds - LAG - FROZEN
+        lately = directory.touched.get(key, -1e9) > self.world.clock.seconds - LAG - FROZEN
         if not directory.holds(*key) and not lately:
             self.break_("law 7", f"{activation[:6]} is announced, and was not given")
 
     # -- the directory
 
     def _reads(self, key: Key) -> None:
-        if self.world.line.current is not None:
-            self._read[self.world.line.current] = self.world.clock.seconds
+        worker = self.world.line.current
+        if worker is None:
+            return
+        self._read[worker] = self.world.clock.seconds
+        if self._not_ours.pop(worker, None) == key and self._hold_of(key).get("before") != Before.YES.value:
+            self.break_("law 3", "the first ask heard that it is there already, and it is taken for ours")
+
+    def _said_there(self, key: Key) -> None:
+        if self._hold_of(key).get("asked") == 1 and self.world.line.current is not None:
+            self._not_ours[self.world.line.current] = key
 
     def _called(self, call: str, key: Key) -> None:
         """The directory is asked to give only while somebody wants it, or did when this was last looked up (law 11)."""
@@ -197,8 +213,13 @@ class Laws:
         now = self.world.clock.seconds
         wanted = any(asks_for(_state(values)) is Work.GIVING for values in self._of(key))
         lately = now < self._stopped_giving.get(key, -1e9) + CALL_LIMIT + 2
+        announced = self._seconds(self._hold_of(key).get("until" if call == "assign" else "quiet_until"))
+        if announced is None or now > announced - TAIL + SKEW + 2:
+            self.break_("deadline", f"{call} is sent later than the hold announces")
         if call == "assign" and not wanted and not lately:
             self.break_("law 11", "the directory is asked to give what nobody wants")
+        if call == "assign" and self.world.line.current not in self._wanted:
+            self.break_("law 11", "the directory is asked, and who asks has not seen that it is wanted still")
 
     def _given(self, key: Key) -> None:
         self.held += 1
@@ -244,6 +265,9 @@ class Laws:
         return worker.letter.message.body
 
     # -- words
+
+    def _hold_of(self, key: Key) -> Values:
+        return self._holds.get(ids.hold_id(key[1], Target(Source.GROUP_MEMBER, key[0])), {})
 
     def _of(self, key: Key) -> list[Values]:
         return [values for values in self.rows.values() if _key_of(values) == key]

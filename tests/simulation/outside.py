@@ -23,18 +23,21 @@ Key = tuple[str, str]
 
 
 class GatedTables(FakeTables):
-    """Tables that tell ``wrote`` of every write that took effect, and what stood there before."""
+    """Tables that tell ``wrote`` of every write that took effect, and ``got`` of every row that somebody has read."""
 
     def __init__(self, line: Line) -> None:
         super().__init__()
         self._line = line
         self.wrote: Callable[[str, Sequence[Operation]], None] = lambda _table, _operations: None
+        self.got: Callable[[str, Row | None], None] = lambda _table, _row: None
 
     async def _called(self, what: str, table: str) -> None:
         """Nothing: the line counts, and lets others run."""
 
     async def get(self, table: str, partition: str, key: str) -> Row | None:
-        return await self._line.call(f"get {table}", super().get(table, partition, key))
+        row = await self._line.call(f"get {table}", super().get(table, partition, key))
+        self.got(table, row)
+        return row
 
     async def query(
         self, table: str, partition: str, *, start: str, end: str, limit: int | None = None
@@ -137,7 +140,7 @@ class LaggingDirectory(FakeDirectory):
     """Reads are as old as chance has it; a write that timed out may land until the tail of the call is over.
 
     ``ours`` are the assignments that we gave. ``given`` and ``took`` are told when a call of ours took effect, ``called``
-    when one begins.
+    when one begins, ``said_there`` when one heard that it is there already.
     """
 
     def __init__(self, line: Line, later: Callable[[float, Callable[[], None]], None]) -> None:
@@ -153,6 +156,7 @@ class LaggingDirectory(FakeDirectory):
         self.took: Callable[[Key, bool], None] = lambda _key, _ours: None
         self.called: Callable[[str, Key], None] = lambda _call, _key: None
         self.read: Callable[[Key], None] = lambda _key: None
+        self.said_there: Callable[[Key], None] = lambda _key: None
         self._states: dict[Key, list[tuple[float, bool]]] = {}
         self._seems_gone: dict[str, tuple[float, float]] = {}
 
@@ -247,7 +251,7 @@ class LaggingDirectory(FakeDirectory):
         self.called(call, key)
         worker = self._line.current
         if worker and self._chance.strikes(Fault.LAND_LATE, worker.dice, worker):
-            at_most = deadline - self._real.seconds + TAIL - 0.1
+            at_most = min(deadline - self._real.seconds, CALL_LIMIT) + TAIL - 0.1
             after = worker.dice.uniform(worker.dice.choice([0, at_most - 3]), at_most)
             self._line.say("{}: no answer, lands {:.0f} s later", call, after)
             self._later(after, lambda: self._land(key, effect))
@@ -256,8 +260,14 @@ class LaggingDirectory(FakeDirectory):
         try:
             self._meet_an_old_replica(call, key)
             effect(key)
-        finally:
+        except AlreadyAssigned:
             await self._line.after(call)
+            self.said_there(key)
+            raise
+        except (NotAssigned, DirectoryRefused):
+            await self._line.after(call)
+            raise
+        await self._line.after(call)
 
     def _land(self, key: Key, effect: Callable[[Key], None]) -> None:
         with contextlib.suppress(AlreadyAssigned, NotAssigned, DirectoryRefused):

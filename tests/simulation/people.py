@@ -84,9 +84,16 @@ class People:
         dice = self._dice
         principals = [ADA_ADMIN] if dice.random() < 0.6 else [ADA_ADMIN, ADA_ADMIN, DEE, CY]
         meeting = dice.uniform(0, SPAN / 2)
-        for number in range(dice.choice([1, 2, 3, 3, 4, 5])):
-            at = dice.choice([0.0, meeting, meeting, dice.uniform(0, SPAN)])
-            self._plan_ask(number, dice.choice(principals), at)
+        again = self.world.chance.style.again
+        if again:
+            for number in range(6):
+                at = number * (60 * again + 110) + dice.uniform(0, 120)
+                self._plan_ask(number, ADA_ADMIN, at, minutes=again)
+        else:
+            for number in range(dice.choice([1, 2, 3, 3, 4, 5])):
+                at = dice.choice([0.0, meeting, meeting, dice.uniform(0, SPAN)])
+                minutes = dice.choice([1, 1, 2, 2, 3, 5, 8, 12, 20])
+                self._plan_ask(number, dice.choice(principals), at, minutes=minutes)
         for principal in dict.fromkeys(principals):
             self._plan_meddling(principal, meeting)
         self._plan_disasters(meeting)
@@ -97,9 +104,9 @@ class People:
         if self._dice.random() < chance:
             self._acts.append(Act(name, at, what, do))
 
-    def _plan_ask(self, number: int, principal: Account, at: float) -> None:
+    def _plan_ask(self, number: int, principal: Account, at: float, *, minutes: int) -> None:
         dice, name = self._dice, f"ask-{number}"
-        role, minutes = dice.choice(self._roles), dice.choice([1, 1, 2, 2, 3, 5, 8, 12, 20])
+        role = self._roles[0] if self.world.chance.style.again else dice.choice(self._roles)
         start = dice.uniform(-200, 700) if dice.random() < 0.3 else None
         enqueued = dice.uniform(-86_400, 86_400)
         ask = partial(self._ask, name, principal, role, f"PT{minutes}M", start and at + start, enqueued)
@@ -113,7 +120,9 @@ class People:
             self._plan(0.7, f"{name}-{account.name}", press_at, f"{account.name} wants to {choice} {name}", press)
         for command, chance in (("deactivate", 0.2), ("cancel", 0.12), ("extend", 0.25), ("extend-more", 0.15)):
             action, longer = command.partition("-")[0], dice.choice(["PT1M", "PT5M"])
-            say_at = at + dice.uniform(5, 60 * minutes + 120)
+            say_at = at + (
+                dice.uniform(0.5, 8) if self.world.chance.style.hasty else dice.uniform(5, 60 * minutes + 120)
+            )
             say = partial(self._command, f"{name}-{command}", action, principal, role, longer)
             self._plan(chance, f"{name}-{command}", say_at, f"{principal.name}: {action} {role}", say)
             self._plan(0.2 * chance, f"{name}-{command}-again", say_at + dice.uniform(0, 300), "the same again", say)
@@ -127,9 +136,9 @@ class People:
             key = (group, principal.id)
             for what, do, chance in (
                 ("takes out by hand", self._take_by_hand, 0.15),
-                ("puts in by hand", self._put_by_hand, 0.2),
+                ("puts in by hand", self._put_by_hand, self.world.chance.style.by_hand),
             ):
-                at = dice.choice([meeting + dice.uniform(0, 300), dice.uniform(0, SPAN)])
+                at = dice.choice([max(meeting + dice.uniform(-60, 120), 0), dice.uniform(0, SPAN)])
                 name = f"{what.split()[0]} {principal.id[-1]} {group[-1]}"
                 self._plan(chance, name, at, f"somebody {what} {principal.name}", partial(do, key))
         delete = partial(self._delete_user, principal)
@@ -142,7 +151,13 @@ class People:
         for group in GROUPS:
             at = dice.choice([meeting, dice.uniform(0, SPAN)])
             gone = partial(directory.seem_gone, group, dice.uniform(5, LAG))
-            self._plan(0.2, f"seem-gone {group[-1]}", at, "some replicas don't know a group for a while", gone)
+            self._plan(
+                self.world.chance.style.seem_gone,
+                f"seem-gone {group[-1]}",
+                at,
+                "some replicas don't know a group for a while",
+                gone,
+            )
             at = dice.uniform(0, SPAN)
             self._plan(0.03, f"delete-group {group[-1]}", at, "a group is deleted", partial(self._delete_group, group))
         self._plan(

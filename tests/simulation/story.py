@@ -31,8 +31,8 @@ ROLES = {
 """Roles by their groups: some give the same."""
 
 DEMAND = ApprovalDemand(groups=(APPROVERS,), lapses_after=timedelta(minutes=10))
-APPROVED, HELD_BEFORE = 0.35, 0.15
-"""How many roles ask for approval, and how many members there are from the beginning."""
+APPROVED = 0.35
+"""How many roles ask for approval."""
 
 
 class Story:
@@ -53,13 +53,14 @@ class Story:
         """
         world = self.world
         try:
+            world.say("this run is aimed at: {}", world.chance.choose_style())
             self._set_up()
             world.clock.seconds = BEFORE
-            world.say("this run is aimed at: {}", world.chance.choose_style())
             self.acts = self.people.plan()
             for act in self.acts:
                 if act.name not in world.case.without:
                     world.after(act.at, self._do, act)
+            world.chance.begin()
             world.bus.unheard.clear()
             world.sweep_every_minute()
             world.run(until=BEFORE + FAULTS_FOR)
@@ -82,12 +83,12 @@ class Story:
     def _set_up(self) -> None:
         world, dice = self.world, self.world.chance.dice("set up")
         world.directory.add_group(OTHER_GROUP, "Key Operators")
-        asking = tuple(role for role in ROLES if dice.random() < APPROVED)
+        asking = tuple(role for role in ROLES if dice.random() < APPROVED and not world.chance.style.again)
         for place, rows in _registered(asking).items():
             world.tables.rows[place] = dict(rows)
         for group in dict.fromkeys(ROLES.values()):
             for account in REQUESTERS:
-                if dice.random() < HELD_BEFORE:
+                if dice.random() < world.chance.style.held_before:
                     world.directory.put_member(group, account.id)
                     world.directory.remember((group, account.id))
                     world.say("{} is a member of {} from the beginning", account.name, group[-4:])

@@ -1,29 +1,20 @@
-"""Whether the simulation sees: each planted bug is found within some seeds, by the law that it breaks."""
+"""Whether the simulation sees: each planted bug is found within so many seeds, by a law that it breaks."""
 
 import pytest
 
+from tests.simulation.chance import Case
 from tests.simulation.planted import PLANTED
-from tests.simulation.story import Story
-from tests.simulation.world import Broken
+from tests.simulation.shrink import broken_law
 
-PATIENCE = 200
+pytestmark = pytest.mark.simulation
 
 
-@pytest.mark.parametrize(("bug", "law"), [(bug, law) for bug, (law, _) in PLANTED.items()])
-def test_a_planted_bug_is_found(bug: str, law: str, caplog: pytest.LogCaptureFixture) -> None:
+@pytest.mark.parametrize("name", PLANTED)
+def test_a_planted_bug_is_found(name: str, caplog: pytest.LogCaptureFixture) -> None:
     caplog.set_level("CRITICAL")
-    _, planted = PLANTED[bug]
+    bug = PLANTED[name]
 
-    with planted():
-        found = next(filter(None, map(broken_by, range(PATIENCE))), "nothing")
+    with bug.plant():
+        found = next(filter(None, (broken_law(Case(seed=seed, style=bug.style)) for seed in range(bug.within))), "none")
 
-    assert law in found
-
-
-def broken_by(seed: int) -> str:
-    """Return what a seed breaks, or nothing."""
-    try:
-        Story(seed).run()
-    except Broken as broken:
-        return str(broken)
-    return ""
+    assert found in bug.laws

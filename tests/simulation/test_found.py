@@ -7,7 +7,7 @@ from datetime import timedelta
 import pytest
 
 from access.adapters.tables import Operation
-from access.errors import NotAssigned, TryAgain
+from access.errors import AlreadyAssigned, NotAssigned, TryAgain
 from access.hold import Presence
 from access.model import State, Target
 from tests.fakes.tenant import ADA, ADA_ADMIN, GROUP, FakeTenant
@@ -175,3 +175,26 @@ async def test_who_was_frozen_before_a_mail_does_not_send_it_after_another_did(t
     await tenant.deliver(telling)
 
     assert len(tenant.subjects(ADA)) == 1
+
+
+async def test_what_an_old_replica_calls_there_already_is_not_announced(tenant: FakeTenant) -> None:
+    await tenant.open(approval=None)
+    tenant.ask(duration="PT5M")
+    await tenant.run_for(6 * MINUTE)
+    assert (await tenant.activation()).state is State.ENDED
+    really = tenant.directory.presence
+    old = [Presence.NOT_HELD, Presence.HELD]
+
+    async def presence(principal: str, target: Target) -> Presence:
+        return old.pop(0) if old else await really(principal, target)
+
+    tenant.directory.presence = presence  # type: ignore[method-assign] # replicas that are older than our removal
+    tenant.directory.faults["assign"] = [AlreadyAssigned()]
+    tenant.ask(message_id="m-2", requestId="run-2")
+
+    await tenant.run()
+    assert not any("is active until" in subject for subject in tenant.subjects(ADA)[2:])
+    await tenant.run_for(10 * MINUTE)
+
+    assert tenant.is_held()
+    assert "is active until" in tenant.subjects(ADA)[-1]

@@ -33,8 +33,6 @@ LOCK = 60.0
 DELIVERIES = 5
 SLOWEST = 0.25
 """Seconds that a call takes at most, if nothing holds it up."""
-FREEZES = (12.0, 70.0, 300.0)
-"""Seconds that a worker freezes at most: about the limit of a call, a lock, or for minutes."""
 MOST_STEPS = 20_000
 """Ten times what a long history needs."""
 TURN_BACK_AT_ONCE = 0.5
@@ -196,9 +194,7 @@ class World:
         goes_on, fault = self._meet(worker)
         if not goes_on:
             return
-        self.steps += 1
-        if self.steps > MOST_STEPS:
-            raise self.broken("economy", f"more than {MOST_STEPS} steps: messages breed")
+        self._count()
         self.line.current, self.clock.skew = worker, worker.skew
         try:
             resume: Callable[[Any], Any] = worker.work.send if fault is None else worker.work.throw
@@ -206,12 +202,7 @@ class World:
         except StopIteration:
             self._ended(worker, completes=True)
         except (TryAgain, Conflict) as failure:
-            self.say("fails ({}); its message is abandoned", failure)
-            if worker.letter is not None and worker.faults == 0:
-                raise self.broken(
-                    "economy", f"{worker.name} met no fault, and has its message given up ({failure})"
-                ) from None
-            self._ended(worker, completes=False)
+            self._failed(worker, failure)
         except Broken:
             self.workers.remove(worker)
             raise
@@ -226,6 +217,11 @@ class World:
             if self.bus.messages:
                 self.collect()
 
+    def _count(self) -> None:
+        self.steps += 1
+        if self.steps > MOST_STEPS:
+            raise self.broken("economy", f"more than {MOST_STEPS} steps: messages breed")
+
     def _meet(self, worker: Worker) -> tuple[bool, TryAgain | None]:
         """Say whether this worker goes on from its gate, and with which fault."""
         gate, chance, dice = worker.at, self.chance, worker.dice
@@ -236,7 +232,7 @@ class World:
             self.kill(worker)
             return False, None
         if chance.strikes(Fault.FREEZE, dice, worker):
-            seconds = dice.uniform(1, dice.choice(FREEZES))
+            seconds = dice.uniform(1, dice.choice(chance.style.freezes))
             self.say("{} FREEZES after {} for {:.0f} s", worker.name, gate.call, seconds)
             worker.frozen = True
             self.after(seconds, self._thaw, worker)
@@ -308,9 +304,9 @@ class World:
             if scheduled and chance.strikes(Fault.LOSE, dice, key):
                 self.say("(lost: a message to {} for {:%H:%M:%S})", message.queue, message.at)
                 continue
-            for copy in range(1 + chance.strikes(Fault.REPEAT, dice, key)):
-                late = dice.uniform(1, 90) if chance.strikes(Fault.DELAY, dice, f"{key}/{copy}") else 0.0
-                letter = Letter(f"{key}/{copy}", message)
+            for number in range(1 + chance.strikes(Fault.REPEAT, dice, key)):
+                late = dice.uniform(1, 90) if chance.strikes(Fault.DELAY, dice, f"{key}/{number}") else 0.0
+                letter = Letter(f"{key}/{number}", message)
                 self.letters[letter] = None
                 self.after(max(wait, 0) + late + dice.uniform(0.01, 0.1), self._deliver, letter)
 
@@ -344,6 +340,13 @@ class World:
         if letter is not None and letter.holder is worker and (worker.dead or worker.frozen):
             letter.holder = None
             self._deliver(letter)
+
+    def _failed(self, worker: Worker, failure: Exception) -> None:
+        """Give a message back; what only waits is never to do that (protocol 6)."""
+        self.say("fails ({}); its message is abandoned", failure)
+        self._ended(worker, completes=False)
+        if worker.letter is not None and worker.faults == 0:
+            raise self.broken("economy", f"{worker.name} met no fault, and gives its message back ({failure})")
 
     def _ended(self, worker: Worker, *, completes: bool) -> None:
         self.workers.remove(worker)

@@ -45,7 +45,7 @@ def main() -> int:
         parser.error(f"no such part: {', '.join(sorted(unknown))}")
     logging.disable(logging.CRITICAL)  # faults are part of what is measured
     console = Console(width=None if sys.stdout.isatty() else WIDTH)
-    whole = _measure(chosen.parts or list(PARTS), SMALL if chosen.small else Sizes(), console)
+    whole, failed = _measure(chosen.parts or list(PARTS), SMALL if chosen.small else Sizes(), console)
     console.print()
     for group, figures in groupby(whole.figures, key=lambda figure: figure.group):
         console.print(_table(group, HEADINGS, [figure.cells for figure in figures]))
@@ -57,25 +57,33 @@ def main() -> int:
     console.print(f"Not met: {', '.join(missed(whole.figures)) or 'none'}.")
     machine = f"{os.cpu_count()} cores, Python {platform.python_version()}"
     _write(whole, console, machine)
-    if chosen.publish:
+    if failed:
+        console.print(f"Not measured: {', '.join(failed)}.")
+    elif chosen.publish:
         for name, place in PUBLISHED.items():
             shutil.copyfile(OUTPUT / name, place)
         PAGE.write_text(
             page(PAGE.read_text(encoding="utf-8"), whole.figures, whole.served, machine=machine), encoding="utf-8"
         )
-    return 0
+    return 1 if failed else 0
 
 
-def _measure(parts: list[str], sizes: Sizes, console: Console) -> Found:
-    whole = Found()
+def _measure(parts: list[str], sizes: Sizes, console: Console) -> tuple[Found, list[str]]:
+    """Return what all parts came to, and those that failed: what the others measured is not lost by that."""
+    whole, failed = Found(), []
     for name in parts:
         began = time.monotonic()
-        found = PARTS[name](sizes)
+        try:
+            found = PARTS[name](sizes)
+        except Exception:  # noqa: BLE001 - said, and the others go on
+            console.print_exception()
+            failed.append(name)
+            continue
         whole.figures += found.figures
         whole.drawn |= found.drawn
         whole.served += found.served
         console.print(f"{name}: measured in {time.monotonic() - began:.0f} s")
-    return whole
+    return whole, failed
 
 
 def _table(title: str, headings: Sequence[str], rows: Sequence[Sequence[str]]) -> Table:

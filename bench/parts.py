@@ -34,7 +34,7 @@ class Sizes:
 
     share: float = 1.0
     due: int = 1_000
-    requests: int = 200
+    requests: int = 120
     tables: tuple[int, ...] = sweeping.SIZES
 
 

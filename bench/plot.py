@@ -20,6 +20,7 @@ def draw(file: Path, data: dict[str, Any], *, machine: str) -> None:
     axes = figure.subplots(2, 2)
     _gone(axes[0][0], "10,000 due at once under Graph's quota (in memory)", data.get("quota", []))
     _gone(axes[0][1], "1,000 due at once (in memory)", data.get("memory", []))
+    axes[0][1].set_xscale("log")
     _gone(axes[1][0], "Due at once on the local tenant", data.get("local", []))
     _sweeps(axes[1][1], data.get("sweeps", []))
     figure.suptitle(f"Hourglass: revocation lag, proven gone minus due; {machine}")
@@ -38,7 +39,8 @@ def _gone(axes: Any, title: str, lines: Sequence[dict[str, Any]]) -> None:
         color = FLOOR if line["floor"] else SHADES[ours % len(SHADES)]
         ours += not line["floor"]
         style = "--" if line["floor"] else "-"
-        axes.step([0, *spans], range(len(spans) + 1), where="post", color=color, linestyle=style, label=line["name"])
+        counts = [0, *range(1, len(spans) + 1)]
+        axes.step([spans[0], *spans], counts, where="post", color=color, linestyle=style, label=line["name"])
     _finish(axes, len(lines))
 
 

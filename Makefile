@@ -86,8 +86,8 @@ chromium:
 	  || { echo "hourglass: Chromium is missing; the browser tests need it. On Debian: apt-get install chromium" >&2; exit 1; }
 
 .PHONY: bench
-bench: setup compiled ## the figures of this machine, as a table
-	@$(RUN) -m bench
+bench: setup compiled ## the figures of this machine, each beside its floor; PUBLISH=1 puts them into the docs
+	@$(RUN) -m bench $(if $(PUBLISH),--publish,)
 
 .PHONY: simulate
 simulate: .venv/.ready ## the use cases against chance: SEEDS=1000 JOBS=2 (a failing seed replays with python -m tests.simulation --seed N)

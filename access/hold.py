@@ -15,6 +15,9 @@ from access.model import Target, Timing
 RELEASED_KEPT = timedelta(days=1)
 """How long a released id is kept to turn away a worker that was frozen before its claim (docs/decisions/0006)."""
 
+RELEASED_LIMIT = 200
+"""How many are kept at most, the newest: a row that grew too large to be written could not be released any more."""
+
 
 class Phase(StrEnum):
     """What the hold is about: nothing, an assignment that is needed, one that is being removed."""
@@ -194,9 +197,22 @@ def definitely_refused(asked: Hold) -> Hold | None:
     return replace(asked, asked=0) if asked.asked == 1 else None
 
 
+def confirms(hold: Hold, *, read_began: datetime, timing: Timing) -> Wait | None:
+    """Say from when a read that says held is to be believed; None: this one is.
+
+    Right after a removal of ours an old replica may say "already there" to the first ask, and held to the read after it.
+    """
+    if hold.before is Before.YES and hold.gone_at and read_began < hold.gone_at + timing.proof_window:
+        return Wait(hold.gone_at + timing.proof_window, "reads that may be older than our last removal")
+    return None
+
+
 def unsettle(hold: Hold) -> Hold:
-    """A read contradicts "held before": back to not knowing."""
-    return replace(hold, before=Before.UNKNOWN)
+    """A read contradicts "held before": back to not knowing.
+
+    What was asked until then was answered "already there", so it gave nothing: the next ask is the first one again.
+    """
+    return replace(hold, before=Before.UNKNOWN, asked=0)
 
 
 def release(hold: Hold, activation: str, *, finished: frozenset[str], now: datetime) -> Release:
@@ -229,7 +245,8 @@ def release(hold: Hold, activation: str, *, finished: frozenset[str], now: datet
 
 def _let_go(hold: Hold, activation: str, outcome: Outcome, now: datetime) -> Release:
     """Return the row with the activation among the released ones, and with what was said to it."""
-    released = {key: at for key, at in hold.released.items() if now < at + RELEASED_KEPT} | {activation: now}
+    kept = sorted((at, key) for key, at in hold.released.items() if now < at + RELEASED_KEPT)
+    released = {key: at for at, key in kept[1 - RELEASED_LIMIT :]} | {activation: now}
     let_go = {key: said for key, said in hold.let_go.items() if key in released} | {activation: outcome.value}
     return Release(replace(hold, released=released, let_go=let_go), outcome)
 

@@ -16,6 +16,7 @@ from access.hold import (
     Write,
     ask,
     claim,
+    confirms,
     definitely_refused,
     found_already_there,
     prolong,
@@ -142,6 +143,25 @@ def test_once_settled_no_read_unsettles_it(before: Before, presence: Presence) -
 
 def test_a_confirming_read_that_says_not_held_brings_it_back_to_unknown() -> None:
     assert unsettle(hold(phase=Phase.HELD, before=Before.YES)).before is Before.UNKNOWN
+
+
+def test_what_was_there_already_at_the_first_ask_is_not_counted_as_asked_once_it_is_unknown_again() -> None:
+    """Else the next ask's "already there" would make it ours, and an end before that would remove it."""
+    row = found_already_there(hold(phase=Phase.HELD, before=Before.NO, asked=1))
+    assert unsettle(row).asked == 0
+
+
+def test_a_confirming_read_that_may_be_older_than_our_last_removal_is_not_believed() -> None:
+    row = hold(phase=Phase.HELD, before=Before.YES, gone_at=NOW)
+    early = confirms(row, read_began=NOW + WINDOW - SECOND, timing=TIMING)
+    assert isinstance(early, Wait)
+    assert early.until == NOW + WINDOW
+    assert confirms(row, read_began=NOW + WINDOW, timing=TIMING) is None
+
+
+@pytest.mark.parametrize("row", [hold(before=Before.YES), hold(before=Before.NO, gone_at=NOW)], ids=["no removal", "ours"])
+def test_any_other_read_confirms(row: HoldRow) -> None:
+    assert confirms(row, read_began=NOW, timing=TIMING) is None
 
 
 # Ask

@@ -4,8 +4,10 @@ from datetime import datetime
 
 import pytest
 
+from access.adapters.rows import to_row
 from access.hold import (
     RELEASED_KEPT,
+    RELEASED_LIMIT,
     Before,
     Outcome,
     Phase,
@@ -26,6 +28,8 @@ from access.hold import Hold as HoldRow
 from tests.access.contoso import DAY, FREE, HOUR, IN_FLIGHT, MINUTE, NOW, SECOND, TIMING, WINDOW, hold
 
 END = NOW + HOUR
+PROPERTY_LIMIT = 32_768
+"""Characters that a table takes in one property."""
 
 
 def held(**values: object) -> HoldRow:
@@ -96,6 +100,15 @@ def test_what_was_never_asked_for_is_not_removed() -> None:
     verdict = released(held(asked=0))
     assert verdict.outcome is Outcome.NEVER_GIVEN
     assert row_of(verdict).phase is Phase.FREE
+
+
+def test_however_many_are_released_in_a_day_the_row_keeps_the_newest_alone_and_can_be_written() -> None:
+    row = FREE
+    for second in range(RELEASED_LIMIT + 5):
+        row = row_of(release(row, f"{second:032x}", finished=frozenset(), now=NOW + second * SECOND))
+    assert (len(row.released), len(row.let_go)) == (RELEASED_LIMIT, RELEASED_LIMIT)
+    assert min(row.released.values()) == NOW + 5 * SECOND
+    assert max(len(str(value)) for value in to_row(row).values()) < PROPERTY_LIMIT
 
 
 def test_a_release_without_a_row_makes_one_so_that_a_late_claim_is_turned_away() -> None:

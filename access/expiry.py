@@ -6,6 +6,7 @@ from datetime import datetime, timedelta
 from access.events import Event
 from access.lifecycle import Work, asks_for, is_busy, is_final, may
 from access.model import Activation, Due, Send
+from access.pace import SKEW
 
 NOW_ROW = "now"
 ALARM_ROW = "alarm"
@@ -53,6 +54,15 @@ def due_event(activation: Activation, *, now: datetime) -> Event | None:
         if asks_for(state) is Work.START:
             return Event.WITHDRAWN
     return None
+
+
+def early_by(activation: Activation, *, now: datetime) -> timedelta | None:
+    """Return how long it still is to the alarm, where that is no more than what clocks differ by; None: it isn't near.
+
+    Whoever is asked to act then was asked by a clock that is ahead of theirs, and is to wait instead of going quietly.
+    """
+    at = alarm_at(activation)
+    return at - now if at is not None and now < at <= now + SKEW else None
 
 
 def start_is_due(activation: Activation, *, now: datetime) -> bool:

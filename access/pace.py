@@ -82,6 +82,7 @@ class TurnedAway:
 
 def take(window: Window, lane: Lane, wanted: int, *, now: datetime, quota: Quota) -> Taken | TurnedAway:
     """Return up to ``wanted`` slots, at least one; or from when it is worth asking again."""
+    window = _believable(window, now, quota)
     counted = {at: slots for at, slots in window.taken.items() if now < at + quota.counted_for}
     room = quota.limit(lane) - sum(counted.values())
     until = _free_at(counted, -room, quota) if room <= 0 else now
@@ -96,6 +97,16 @@ def take(window: Window, lane: Lane, wanted: int, *, now: datetime, quota: Quota
     return TurnedAway(replace(window, taken=counted, removals_until=until + REMOVALS_FIRST), until)
 
 
+def _believable(window: Window, now: datetime, quota: Quota) -> Window:
+    """Return the row without what lies further ahead than anything can: a clock was wrong, and no removal waits for that."""
+    latest = now + max(HELD_AT_MOST, quota.counted_for) + REMOVALS_FIRST + SKEW
+    return Window(
+        taken={at: slots for at, slots in window.taken.items() if at <= now + SKEW},
+        held_until=window.held_until if window.held_until and window.held_until <= latest else None,
+        removals_until=window.removals_until if window.removals_until and window.removals_until <= latest else None,
+    )
+
+
 def _free_at(counted: Mapping[datetime, int], excess: int, quota: Quota) -> datetime:
     """Return the first instant at which more than ``excess`` of the counted slots don't count any more."""
     oldest_first = sorted(counted)
@@ -106,7 +117,7 @@ def _free_at(counted: Mapping[datetime, int], excess: int, quota: Quota) -> date
 def hold_back(window: Window, span: timedelta, *, now: datetime) -> Window | None:
     """Return the row that has everybody wait for ``span``, as the vendor asked; None: they wait as long already."""
     until = now + min(span, HELD_AT_MOST)
-    if window.held_until and window.held_until >= until:
+    if window.held_until and until <= window.held_until <= now + HELD_AT_MOST + SKEW:
         return None
     return replace(window, held_until=until)
 

@@ -8,7 +8,7 @@ from datetime import datetime
 from access.change import move
 from access.errors import Code, TryAgain
 from access.events import Event, Happened
-from access.expiry import LOOK_AGAIN_AFTER, alerts_by, due_event, look_is_due, overdue_by
+from access.expiry import LOOK_AGAIN_AFTER, alerts_by, due_event, early_by, look_is_due, overdue_by
 from access.hold import Outcome
 from access.lifecycle import Work, asks_for, may
 from access.model import Activation, Cause, Unmet
@@ -35,6 +35,8 @@ async def end_due(activation_id: str, *, ports: Ports) -> None:
     if look_is_due(activation, now=now):
         await look_again(activation, now, ports)
     if asks_for(activation.state) is not Work.REMOVAL:
+        if early := early_by(activation, now=now):
+            raise TryAgain("its time, which has come by another clock", after=early)
         return
     activation = await _alert(activation, now, ports)
     async with ports.store.drive(activation, now=now) as driven:

@@ -21,6 +21,9 @@ from access.errors import Conflict, TryAgain
 
 _CONFLICTS = {404, 409, 412}
 _LATER = timedelta(seconds=5)
+_LONGEST = timedelta(minutes=5)
+"""What is waited for at most, whatever an answer asks for."""
+_DIGITS = 9
 
 
 class AzureTables:
@@ -164,4 +167,4 @@ def _status(error: HttpResponseError) -> int:
 def _retry_after(error: HttpResponseError) -> timedelta:
     headers = getattr(error.response, "headers", {})
     stated = str(headers.get("Retry-After", ""))
-    return timedelta(seconds=int(stated)) if stated.isdigit() else _LATER
+    return min(timedelta(seconds=int(stated[:_DIGITS])), _LONGEST) if stated.isdecimal() else _LATER

@@ -20,6 +20,7 @@ from access.expiry import (
     alerts_by,
     back_off,
     due_event,
+    early_by,
     is_fresh,
     is_open,
     judge,
@@ -117,6 +118,18 @@ def test_without_instants_the_clock_does_nothing(state: State) -> None:
 def test_a_question_that_lapses_after_its_end_waits_for_its_lapse() -> None:
     waiting = at_state(State.PENDING_APPROVAL, lapses_at=END + HOUR)
     assert due_event(waiting, now=END) is None
+
+
+@pytest.mark.parametrize(("seconds", "early"), [(6, None), (5, 5 * SECOND), (1, SECOND), (0, None), (-1, None)])
+def test_who_is_called_by_a_clock_that_is_ahead_waits_for_what_clocks_differ_by(
+    seconds: int, early: timedelta | None
+) -> None:
+    assert early_by(at_state(State.ACTIVE), now=END - seconds * SECOND) == early
+    assert early_by(at_state(State.SCHEDULED), now=START - seconds * SECOND) == early
+
+
+def test_who_is_called_early_where_nothing_is_to_come_waits_for_nothing() -> None:
+    assert early_by(at_state(State.ENDING), now=END - SECOND) is None
 
 
 def test_a_scheduled_activation_starts_at_its_very_start() -> None:

@@ -184,3 +184,20 @@ def test_whoever_comes_back_when_told_finds_a_slot_unless_others_were_quicker(
                 window = marked or window
                 if lane is Lane.REMOVAL:
                     assert isinstance(take(window, lane, 1, now=until, quota=SMALL), Taken)
+
+
+@pytest.mark.parametrize("lane", Lane)
+def test_a_row_that_a_clock_wrote_which_was_an_hour_ahead_keeps_nobody_waiting(lane: Lane) -> None:
+    ahead = NOW + timedelta(hours=1)
+    filled = take(EMPTY, Lane.REMOVAL, QUOTA.writes, now=ahead, quota=QUOTA)
+    assert isinstance(filled, Taken)
+    turned_away = take(filled.window, Lane.REMOVAL, 1, now=ahead, quota=QUOTA)
+    assert isinstance(turned_away, TurnedAway)
+    assert turned_away.window is not None
+    window = hold_back(turned_away.window, HELD_AT_MOST, now=ahead)
+    assert window is not None
+
+    assert isinstance(take(window, lane, 1, now=NOW, quota=QUOTA), Taken)
+    heeded = hold_back(window, HELD_AT_MOST, now=NOW)
+    assert heeded is not None
+    assert heeded.held_until == NOW + HELD_AT_MOST

@@ -113,7 +113,7 @@ class Store(Protocol):
         ...
 
     async def rearm(self, due: Due, at: datetime) -> None:
-        """Write the row again for ``at``, counted, and then drop the old one."""
+        """Put the row off to ``at``, counted; where somebody else has, or has dropped it, it stays as it is."""
         ...
 
     async def rest(self, due: Due, until: datetime) -> None:

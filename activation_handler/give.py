@@ -10,7 +10,7 @@ from access import hold as holding
 from access.change import move
 from access.errors import AlreadyAssigned, Code, Conflict, DirectoryRefused, Refused, Restoring, TryAgain
 from access.events import Event, Happened
-from access.expiry import due_event, retry_after, start_is_due
+from access.expiry import due_event, early_by, retry_after, start_is_due
 from access.hold import Before, Hold, Presence
 from access.lifecycle import Work, asks_for, may
 from access.model import Activation, Cause, Stop, Unmet
@@ -35,26 +35,38 @@ async def give(activation_id: str, *, ports: Ports) -> None:
     if start_is_due(activation, now=now):
         activation = await _start(activation, now, ports)
     if asks_for(activation.state) is not Work.GIVING:
+        if early := early_by(activation, now=now):
+            raise TryAgain("its time, which has come by another clock", after=early)
         return
     if due_event(activation, now=now) is Event.END_DUE:
         await _end(activation, Event.END_DUE, now, ports, cause=Cause.EXPIRED)
         return
     async with ports.store.drive(activation, now=now) as driven:
-        try:
-            hold = await claim(driven, ports)
-        except Refused as refused:
-            event, now = Event.PROVISIONING_REFUSED, ports.clock.now()
-            await _end(driven, event, now, ports, cause=Cause.FAILED, unmet=refused.unmet)
+        await _give(driven, ports)
+
+
+async def _give(activation: Activation, ports: Ports) -> None:
+    """Claim, settle, ask, confirm.
+
+    One may wait for the slot: so it is taken before the read that settles, lest that is old, and before the clock of the call.
+    """
+    try:
+        hold = await claim(activation, ports)
+    except Refused as refused:
+        event, now = Event.PROVISIONING_REFUSED, ports.clock.now()
+        await _end(activation, event, now, ports, cause=Cause.FAILED, unmet=refused.unmet)
+        return
+    if hold is None:
+        return
+    if hold.before is not Before.YES:
+        await ports.pace.turn(Lane.GRANT)
+    hold = await settle(hold, activation, ports)
+    if hold.before is not Before.YES:
+        asked = await _ask(hold, activation, ports)
+        if asked is None:
             return
-        if hold is None:
-            return
-        hold = await settle(hold, driven, ports)
-        if hold.before is not Before.YES:
-            asked = await _ask(hold, driven, ports)
-            if asked is None:
-                return
-            hold = asked
-        await _confirm(hold, driven, ports)
+        hold = asked
+    await _confirm(hold, activation, ports)
 
 
 async def _start(activation: Activation, now: datetime, ports: Ports) -> Activation:
@@ -79,15 +91,15 @@ async def _ask(hold: Hold, activation: Activation, ports: Ports) -> Hold | None:
     """Ask the directory once. None: the activation no longer wants it, granting is stopped, or it was refused for good.
 
     Stops are read after the hold's write: whoever sets one waits until what was asked by then has landed
-    (docs/decisions/0015). The slot is taken before the clock of the call starts: one may wait for it.
+    (docs/decisions/0015).
     """
-    await ports.pace.turn(Lane.GRANT)
     began, now, limit = ports.clock.monotonic(), ports.clock.now(), ports.timing.call_limit
     asked = await ports.store.write_hold(holding.ask(hold, now=now, timing=ports.timing))
     current = await ports.store.activation(activation.id)
     stops = await ports.controls.stops(activation.role, activation.principal)
     now = ports.clock.now()
     if current is None or not may(current.state, Event.PROVISIONED) or due_event(current, now=now):
+        await _nothing_given(asked, ports)
         return None
     if stops:
         await _withhold(asked, activation, stops, now, ports)
@@ -97,9 +109,7 @@ async def _ask(hold: Hold, activation: Activation, ports: Ports) -> Hold | None:
     except AlreadyAssigned:
         return await ports.store.write_hold(holding.found_already_there(asked))
     except DirectoryRefused as refusal:
-        innocent = holding.definitely_refused(asked)
-        if innocent is not None:
-            await ports.store.write_hold(innocent)
+        await _nothing_given(asked, ports)
         await _end(activation, Event.PROVISIONING_REFUSED, now, ports, cause=Cause.FAILED, unmet=(_refusal(refusal),))
         return None
     except TryAgain as fault:
@@ -108,11 +118,16 @@ async def _ask(hold: Hold, activation: Activation, ports: Ports) -> Hold | None:
     return asked
 
 
-async def _withhold(asked: Hold, activation: Activation, stops: tuple[Stop, ...], now: datetime, ports: Ports) -> None:
-    """Granting is stopped: nothing was asked, so where it would have been the only ask, nothing of ours can be there."""
+async def _nothing_given(asked: Hold, ports: Ports) -> None:
+    """The ask was refused for good, or not made: where it was the only one, nothing of ours is there to be removed."""
     innocent = holding.definitely_refused(asked)
     if innocent is not None:
         await ports.store.write_hold(innocent)
+
+
+async def _withhold(asked: Hold, activation: Activation, stops: tuple[Stop, ...], now: datetime, ports: Ports) -> None:
+    """Granting is stopped: wait where a ledger is being restored, else end it."""
+    await _nothing_given(asked, ports)
     if is_restoring(stops):
         raise Restoring
     unmet = tuple(stopped(stop) for stop in stops)
@@ -121,11 +136,15 @@ async def _withhold(asked: Hold, activation: Activation, stops: tuple[Stop, ...]
 
 async def _confirm(hold: Hold, activation: Activation, ports: Ports) -> None:
     """Read it back; only what was seen is announced (law 7)."""
+    began = ports.clock.now()
     presence = await ports.directory.presence(activation.principal, activation.target)
     if presence is not Presence.HELD:
         if hold.before is Before.YES:
             await ports.store.write_hold(holding.unsettle(hold))
         raise TryAgain("the directory to show the assignment", after=retry_after(hold.asked))
+    too_early = holding.confirms(hold, read_began=began, timing=ports.timing)
+    if too_early is not None:
+        raise TryAgain(too_early.why, after=too_early.until - began)
     now = ports.clock.now()
     held_before = hold.before is Before.YES
     details = {"held_before": held_before, "ownership_unsure": hold.unsure}

@@ -158,8 +158,9 @@ class Ledger:
             await self._give_back(leased)
 
     async def _take_lease(self, activation: Activation, now: datetime) -> Activation:
-        if activation.leased_until and now < activation.leased_until:
-            raise TryAgain("another worker is at this activation", after=activation.leased_until - now)
+        until = activation.leased_until
+        if until and now < until <= now + self._lease + CLOCK_MARGIN:  # a later one is a wrong clock's
+            raise TryAgain("another worker is at this activation", after=until - now)
         try:
             leased = await self._rewrite(replace(activation, leased_until=now + self._lease))
         except Conflict:
@@ -271,10 +272,10 @@ class Ledger:
             start = keys.after(rows[-1].key)
 
     async def rearm(self, due: Due, at: datetime) -> None:
-        """Write the row again for ``at``, counted, and then drop the old one."""
+        """Put the row off to ``at``, counted, in one transaction: of two sweeps that meet at it, one does."""
         row = self._due_row(due.activation, at, due.version, due.kind, since=due.since, tries=due.tries + 1)
-        await self._tables.write("due", [Insert(row)])
-        await self.drop([due])
+        with suppress(Conflict):  # the other one has, or has dropped it
+            await self._tables.write("due", [Insert(row), Delete(due.shard, due.key)])
 
     async def rest(self, due: Due, until: datetime) -> None:
         """Leave the row where it is, counted, and don't yield it again before ``until``."""
@@ -357,6 +358,9 @@ class Ledger:
             )
         except TryAgain as fault:
             log.warning("outbox.delayed", extra={"activation_id": activation, "out": out.key, "what": fault.what})
+            return False
+        except Exception:  # an effect that can't leave must not keep the others, and what is to be ended, waiting
+            log.exception("outbox.broken", extra={"activation_id": activation, "out": out.key})
             return False
         return True
 

@@ -231,6 +231,24 @@ class TestDueRows:
         assert (again.at, again.since, again.tries) == (NOW + timedelta(minutes=5), first.since, 1)
         assert (again.kind, again.version, again.shard) == (first.kind, first.version, first.shard)
 
+    async def test_of_two_sweeps_that_meet_at_a_row_one_puts_it_off(self, store: Ledger) -> None:
+        await self.remind(store, ACTIVATION, 1)
+        (met,) = await self.due(store, 1)
+
+        await store.rearm(met, NOW + timedelta(minutes=5))
+        await store.rearm(met, NOW + timedelta(minutes=6))
+
+        assert [row.at for row in await self.due(store, 10)] == [NOW + timedelta(minutes=5)]
+
+    async def test_a_row_that_was_dropped_meanwhile_is_not_armed_again(self, store: Ledger) -> None:
+        await self.remind(store, ACTIVATION, 1)
+        (met,) = await self.due(store, 1)
+
+        await store.drop([met])
+        await store.rearm(met, NOW + timedelta(minutes=5))
+
+        assert await self.due(store, 10) == []
+
     async def test_what_has_waited_longest_comes_first_though_it_was_armed_again(self, store: Ledger) -> None:
         await self.remind(store, "a1" * 16, 1)
         (old,) = await self.due(store, 1)

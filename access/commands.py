@@ -62,8 +62,11 @@ def _nothing(action: Action, found: Sequence[Activation]) -> Unmet:
         return Unmet(code, f"{what}: it is not active yet.", "Ask for more time once it is active.")
     if Work.REMOVAL in work:
         return Unmet(code, f"{what}: it is ending already.", "Wait for the mail that says it has ended.")
+    if not found:
+        remedy = "Check the role's key; if another account of yours has it, name that one; or send the id that our mails name."
+        return Unmet(code, f"{what}: this account has nothing of this role.", remedy)
     remedy = "Ask for the role anew." if action is Action.EXTEND else "Nothing is left for you to do."
-    return Unmet(code, f"{what}: none of yours is open.", remedy)
+    return Unmet(code, f"{what}: it is over.", remedy)
 
 
 def not_theirs(activation: Activation, person: Person) -> Iterator[Unmet]:

@@ -58,7 +58,9 @@ def _understood(error: Exception) -> Stop:
             return Stop(what, remedy=remedy, code=ExitCode.WRONG_USE)
         case TryAgain():
             what = f"Could not be done now: {error.what}."
-            return Stop(what, remedy=f"Try again in {error.after.total_seconds():.0f} seconds.")
+            again = f"Try again in {error.after.total_seconds():.0f} seconds."
+            lasting = " If it stays so: is it up, and is its address in the settings right?" if error.fault else ""
+            return Stop(what, remedy=again + lasting)
         case Conflict():
             return Stop("Somebody else changed the same thing meanwhile.", remedy="Run the command again.")
         case _:

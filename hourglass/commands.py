@@ -5,6 +5,7 @@ Whether it is done is decided by the app; this says where the answer can be seen
 
 import json
 from collections.abc import Mapping
+from datetime import timedelta
 from typing import Annotated
 
 import typer
@@ -13,7 +14,7 @@ from access.ids import is_activation_id
 from access.model import Action
 from access.wire import read_duration
 from hourglass.outside import Outside
-from hourglass.request import FLOW, QUEUE, fresh_id, say_what_comes, ticket_of
+from hourglass.request import FLOW, QUEUE, fresh_id, own_id, say_what_comes, ticket_of
 from hourglass.stopping import ExitCode, Stop
 
 Id = Annotated[str, typer.Argument(metavar="[ID]", help="The whole id of the activation; left out: by --role.")]
@@ -64,7 +65,8 @@ def extend(
     request_id: RequestId = "",
 ) -> None:
     """Have an activation last longer: put a message on the queue that flows use."""
-    if read_duration(duration) is None:
+    span = read_duration(duration)
+    if span is None or span <= timedelta():
         what = f'--for "{duration}" is not a length of time.' if duration else "--for missing."
         raise Stop(what, remedy="Say how much longer, such as --for PT1H.", code=ExitCode.WRONG_USE)
     said = {
@@ -79,7 +81,7 @@ def extend(
 
 
 def _send(
-    outside: Outside, action: Action, requester: str, said: Mapping[str, str | dict[str, str]], own_id: str
+    outside: Outside, action: Action, requester: str, said: Mapping[str, str | dict[str, str]], request_id: str
 ) -> None:
     activation = str(said["activation"]).strip().lower()
     example = f"hourglass {action} ID --requester ada@contoso.example"
@@ -93,7 +95,7 @@ def _send(
         raise Stop("This is no whole id of an activation.", remedy=remedy, code=ExitCode.WRONG_USE)
     stated = {**said, "activation": activation, "requester": requester}
     asked = {"version": 1, "action": action, **{key: value for key, value in stated.items() if value}, "flow": FLOW}
-    message_id = own_id or fresh_id(json.dumps(asked).encode(), outside)
+    message_id = own_id(request_id) or fresh_id(json.dumps(asked).encode(), outside)
     body = json.dumps({**asked, "requestId": message_id}, ensure_ascii=False).encode()
     outside.send(QUEUE, body, message_id=message_id)
     say_what_comes(body, message_id, outside)

@@ -56,5 +56,10 @@ def confirm(question: str, *, yes: bool) -> None:
     Raises:
         Stop: the answer is no.
     """
-    if not yes and not typer.confirm(question):
+    try:
+        agreed = yes or typer.confirm(question)
+    except typer.Abort:
+        error_console().print()
+        raise Stop("Nothing was changed: nobody answered.", remedy="Where nobody can, say --yes.") from None
+    if not agreed:
         raise Stop("Nothing was changed.")

@@ -10,7 +10,7 @@ import typer
 from rich.text import Text
 
 from access.lifecycle import Work, asks_for, is_busy, is_final
-from access.model import Activation
+from access.model import Action, Activation, State
 from hourglass.outside import Outside
 from hourglass.printing import console, print_json, print_table, table
 from hourglass.record import Records
@@ -52,9 +52,10 @@ async def _read(outside: Outside) -> list[Activation]:
 
 
 def is_overdue(activation: Activation, now: datetime) -> bool:
-    """Whether it should have ended by ``now`` and has not been proven gone."""
+    """Whether it should have ended by ``now``, at its end or because somebody ended it, and has not been proven gone."""
     holds = asks_for(activation.state) in {Work.GIVING, Work.END, Work.REMOVAL}
-    return holds and activation.ends_at is not None and now >= activation.ends_at
+    due = _next_at(activation)
+    return holds and due is not None and now >= due
 
 
 def _next_at(activation: Activation) -> datetime | None:
@@ -64,6 +65,8 @@ def _next_at(activation: Activation) -> datetime | None:
             return activation.lapses_at
         case Work.START:
             return activation.starts_at
+        case Work.REMOVAL:
+            return activation.ending_since or activation.ends_at
         case _:
             return activation.ends_at
 
@@ -78,16 +81,23 @@ def print_held(activations: Sequence[Activation], now: datetime) -> None:
     for each in activations:
         who = Text(shown(each.principal_name or each.principal))
         who.append(f"\n{shown(each.role_name or each.role)}", style="dim")
-        state = f"{each.state}{'\nOVERDUE' if is_overdue(each, now) else ''}"
-        rows.add_row(state, who, _until(each, now), each.id[:SHORT_ID], style=_style(each, now))
+        rows.add_row(_state(each, now), who, _until(each, now), each.id[:SHORT_ID], style=_style(each, now))
     print_table(rows)
     held = sum(asks_for(each.state) in {Work.END, Work.REMOVAL} for each in activations)
     overdue = sum(is_overdue(each, now) for each in activations)
     out.print(f"{held} held, {overdue} overdue, {len(activations)} in all.", style="bold red" if overdue else "dim")
 
 
+def _state(activation: Activation, now: datetime) -> str:
+    """Return the state; of a command that was refused, also which one it was."""
+    if is_overdue(activation, now):
+        return f"{activation.state}\nOVERDUE"
+    refused = activation.state is State.REFUSED and activation.action is not Action.ACTIVATE
+    return f"{activation.state}\n{activation.action}" if refused else str(activation.state)
+
+
 def _until(activation: Activation, now: datetime) -> str:
-    at = _next_at(activation)
+    at = None if is_final(activation.state) else _next_at(activation)
     if at is None:
         return ""
     verb = {Work.DECISION: "lapses ", Work.START: "starts "}.get(asks_for(activation.state), "")

@@ -17,6 +17,7 @@ from access.adapters.blobs import Blobs
 from access.adapters.clock import SystemClock
 from access.adapters.settings import Settings, read
 from access.adapters.tables import Tables
+from access.body import BODY_LIMIT
 from access.model import Timing
 from access.ports import Bus, Ports, Store
 from hourglass.impatient_bus import ImpatientBus
@@ -150,10 +151,14 @@ class Tenant:
         from access.adapters.bus import ServiceBus  # noqa: PLC0415 - the SDKs are slow to import
         from access.adapters.ledger import Ledger  # noqa: PLC0415 - as the tables and the queues need it
 
-        async with self.tables() as tables:
-            with _translated("Service Bus"):
-                async with build_credential(settings) as credential, build_service_bus(settings, credential) as client:
-                    yield Ledger(tables, ImpatientBus(ServiceBus(client), self._clock), settings.timing)
+        # The tables are opened last, here and below: what they raise meets their own translation first.
+        with _translated("Service Bus"):
+            async with (
+                build_credential(settings) as credential,
+                build_service_bus(settings, credential) as client,
+                self.tables() as tables,
+            ):
+                yield Ledger(tables, ImpatientBus(ServiceBus(client), self._clock), settings.timing)
 
     @asynccontextmanager
     async def blobs(self) -> AsyncIterator[Blobs]:
@@ -196,22 +201,21 @@ class Tenant:
         settings = self._settings
         from access.adapters import build  # noqa: PLC0415 - the SDKs are slow to import
 
-        async with self.tables() as tables:
-            with _translated("the tenant"):
-                async with (
-                    build.build_credential(settings) as credential,
-                    build.build_service_bus(settings, credential) as queues,
-                    build.build_container(settings, credential) as container,
-                ):
-                    yield build.assemble(
-                        settings, credential=credential, tables=tables, queues=queues, container=container
-                    )
+        with _translated("the tenant"):
+            async with (
+                build.build_credential(settings) as credential,
+                build.build_service_bus(settings, credential) as queues,
+                build.build_container(settings, credential) as container,
+                self.tables() as tables,
+            ):
+                yield build.assemble(settings, credential=credential, tables=tables, queues=queues, container=container)
 
     def send(self, queue: str, body: bytes, *, message_id: str) -> None:
         """Put exactly these bytes on a queue, as a flow's "Send message" action does."""
         settings = self._settings
         from azure.identity import DefaultAzureCredential  # noqa: PLC0415 - the SDKs are slow to import
         from azure.servicebus import ServiceBusClient, ServiceBusMessage  # noqa: PLC0415 - the SDKs are slow to import
+        from azure.servicebus.exceptions import MessageSizeExceededError  # noqa: PLC0415 - the SDKs are slow to import
 
         with _translated("Service Bus"):
             if settings.bus_connection:
@@ -219,7 +223,12 @@ class Tenant:
             else:
                 client = ServiceBusClient(settings.bus_namespace, DefaultAzureCredential(), retry_total=1)
             with client, client.get_queue_sender(queue) as sender:
-                sender.send_messages(ServiceBusMessage(body, content_type="application/json", message_id=message_id))
+                message = ServiceBusMessage(body, content_type="application/json", message_id=message_id)
+                try:
+                    sender.send_messages(message)
+                except MessageSizeExceededError as error:
+                    remedy = f"Send at most {BODY_LIMIT // 1024} KiB."
+                    raise Stop("Service Bus takes no message of this size.", remedy=remedy) from error
 
     async def pause(self, seconds: float) -> None:
         """Wait before looking again."""
@@ -273,4 +282,6 @@ def _translated(what: str) -> Iterator[None]:
         raise Stop(f"Could not reach {what} ({type(error).__name__}).", remedy=remedy) from error
     except ValueError as error:
         remedy = "Check the settings: a connection string has the form that the portal shows."
-        raise Stop(f"Could not reach {what}: {shown(error)}.", remedy=remedy, code=ExitCode.WRONG_USE) from error
+        raise Stop(
+            f"Could not reach {what}: {shown(error).rstrip('.')}.", remedy=remedy, code=ExitCode.WRONG_USE
+        ) from error

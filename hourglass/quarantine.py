@@ -205,7 +205,7 @@ def _named(ids: list[str] | None, queue: str, code: str, *, every: bool) -> tupl
 
 @asynccontextmanager
 async def _open(outside: Outside) -> AsyncIterator[tuple[TableQuarantine, Tables]]:
-    async with outside.tables() as tables, outside.blobs() as blobs:
+    async with outside.blobs() as blobs, outside.tables() as tables:  # what the tables raise is said of the tables
         yield TableQuarantine(tables, blobs), tables
 
 

@@ -111,9 +111,11 @@ def _print(done: Reconciled, names: Mapping[str, str]) -> None:
         said = f"Could not be read: {names.get(subject, subject)}: {what}."
         error_console().print(shown(said), style="red", soft_wrap=True)
     count = len(done.findings)
-    differ = "nothing differs" if not count else "1 difference" if count == 1 else f"{count} differences"
-    looked = f"{done.targets} looked at, {done.holders} held, {done.activations} open: {differ}."
-    out.print(looked, style="bold red" if count else "dim")
+    nothing = "nothing else differs" if done.failed else "nothing differs"
+    differ = nothing if not count else "1 difference" if count == 1 else f"{count} differences"
+    unread = f"{len(done.failed)} could not be read, " if done.failed else ""
+    looked = f"{done.targets} looked at, {done.holders} held, {done.activations} open: {unread}{differ}."
+    out.print(looked, style="bold red" if count or unread else "dim")
 
 
 def _named(target: Target, names: Mapping[str, str]) -> str:

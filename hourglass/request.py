@@ -2,6 +2,7 @@
 
 import json
 import sys
+from datetime import timedelta
 from pathlib import Path
 from typing import Annotated, Any
 
@@ -17,6 +18,9 @@ from hourglass.printing import console, error_console, fields, print_table
 from hourglass.stopping import ExitCode, Stop
 
 QUEUE = "activation-requests"
+MESSAGE_ID_LIMIT = 128
+"""Characters that Service Bus takes for the id of a message."""
+
 FLOW = "hourglass request"
 """Who says that it was asked, where a flow would give its own name."""
 
@@ -56,12 +60,12 @@ def request(
         if validate or any(stated.values()):
             raise Stop("--json-body stands alone; only --request-id goes with it.", code=ExitCode.WRONG_USE)
         body = _bytes_of(json_body)
-        message_id = request_id or fresh_id(body, outside)
+        message_id = own_id(request_id) or fresh_id(body, outside)
     else:
         _check(role, requester, duration)
         said = {key: value for key, value in stated.items() if value}
         asked: dict[str, Any] = {"version": 1, "action": "validate" if validate else "activate", **said, "flow": FLOW}
-        message_id = request_id or fresh_id(json.dumps(asked).encode(), outside)
+        message_id = own_id(request_id) or fresh_id(json.dumps(asked).encode(), outside)
         body = json.dumps({**asked, "requestId": message_id}, ensure_ascii=False).encode()
     outside.send(QUEUE, body, message_id=message_id)
     say_what_comes(body, message_id, outside)
@@ -79,7 +83,8 @@ def _check(role: str, requester: str, duration: str) -> None:
     if missing:
         example = "hourglass request --role backup-operators --requester ada@contoso.example --for PT1H"
         raise Stop(f"{' and '.join(missing)} missing.", remedy=f"For example: {example}", code=ExitCode.WRONG_USE)
-    if duration and read_duration(duration) is None:
+    span = read_duration(duration)
+    if duration and (span is None or span <= timedelta()):
         remedy = "Write an ISO 8601 duration such as PT2H or PT90M, or a number of hours."
         raise Stop(f'--for "{duration}" is not a length of time.', remedy=remedy, code=ExitCode.WRONG_USE)
 
@@ -89,6 +94,18 @@ def _bytes_of(path: Path) -> bytes:
         return sys.stdin.buffer.read() if str(path) == "-" else path.read_bytes()
     except OSError as error:
         raise Stop(f"{path} can't be read: {error.strerror}.", code=ExitCode.WRONG_USE) from error
+
+
+def own_id(text: str) -> str:
+    """Return the id that somebody gave; it is the message's too, which the broker limits.
+
+    Raises:
+        Stop: it is longer than that.
+    """
+    if len(text) > MESSAGE_ID_LIMIT:
+        what = f"--request-id has {len(text)} characters; use at most {MESSAGE_ID_LIMIT}."
+        raise Stop(what, code=ExitCode.WRONG_USE)
+    return text
 
 
 def fresh_id(content: bytes, outside: Outside) -> str:

@@ -12,7 +12,7 @@ from rich.table import Table
 from rich.text import Text
 
 from access.expiry import ALARM_ROW, NOW_ROW, RETRY_ROW
-from access.lifecycle import is_busy
+from access.lifecycle import is_busy, is_final
 from access.model import Action, Door
 from access.policy import spoken
 from hourglass.outside import Outside
@@ -115,7 +115,7 @@ def _facts(record: Record, now: datetime) -> Table:
     proven = "" if activation.door is Door.SIGNED_IN else " (who asked is not proven)"
     through = f", through {activation.through}{proven}" if activation.through else proven
     ticket = activation.ticket
-    decided = ""
+    decided, over = "", is_final(activation.state)
     if activation.decided_at:
         decided = f"{activation.decision} by {activation.decided_by_name} at {instant(activation.decided_at)}"
     return fields(
@@ -126,8 +126,9 @@ def _facts(record: Record, now: datetime) -> Table:
         ("asked at", f"{instant(activation.requested_at)} UTC"),
         ("for", spoken(activation.duration) if activation.duration else ""),
         ("starts", _when(activation.starts_at, now)),
-        ("ends", _when(activation.ends_at, now)),
-        ("lapses", "" if activation.decided_at else _when(activation.lapses_at, now)),
+        ("ends", "" if over else _when(activation.ends_at, now)),
+        ("was to end", f"{instant(activation.ends_at)} UTC" if over and activation.ends_at else ""),
+        ("lapses", "" if activation.decided_at or over else _when(activation.lapses_at, now)),
         ("why", activation.justification),
         ("ticket", f"{ticket.system} {ticket.number}".strip() if ticket else ""),
         ("decision", decided),

@@ -206,7 +206,10 @@ def test_a_directory_that_can_not_answer_is_not_guessed_around(outside: FakeOuts
     result = run("apply", "--direct", "--yes", str(file))
 
     assert result.exit_code == 1
-    assert result.stderr == ("hourglass: Could not be done now: the directory (503).\nTry again in 7 seconds.\n")
+    assert result.stderr == (
+        "hourglass: Could not be done now: the directory (503).\n"
+        "Try again in 7 seconds. If it stays so: is it up, and is its address in the settings right?\n"
+    )
 
 
 def test_what_is_removed_is_shown_by_id_where_the_directory_has_no_name_for_it(

@@ -98,6 +98,8 @@ def test_the_same_words_a_second_later_are_a_new_command_and_at_once_the_same(ou
         (("cancel", ACTIVATION, *ADA, "--role", "r"), "Name the activation by its id, or by --role; one of them."),
         (("deactivate", "7ec1", *ADA), "This is no whole id of an activation."),
         (("extend", ACTIVATION, *ADA), "--for missing."),
+        (("extend", ACTIVATION, *ADA, "--for", "0"), '--for "0" is not a length of time.'),
+        (("cancel", ACTIVATION, *ADA, "--request-id", "i" * 129), "--request-id has 129 characters; use at most 128."),
         (("extend", ACTIVATION, *ADA, "--for", "longer"), '--for "longer" is not a length of time.'),
     ],
 )

@@ -3,13 +3,16 @@
 import asyncio
 import json
 from datetime import timedelta
+from itertools import pairwise
 
 import pytest
 
 from access.adapters import keys
+from access.errors import TryAgain
 from access.model import ApprovalDemand, Eligibility
 from tests.fakes.tenant import ADA, ADA_ADMIN, APPROVERS, BO, OWNER, ROLE, FakeTenant
 from tests.hourglass.conftest import Run
+from tests.story.acts import say
 
 
 def test_where_nobody_holds_anything_it_says_so(run: Run) -> None:
@@ -76,6 +79,33 @@ def test_what_is_overdue_is_marked_and_counted(three: FakeTenant, run: Run) -> N
     assert second.startswith("OVERDUE  ")
     assert second.endswith("  6 min ago")
     assert "1 held, 1 overdue, 2 in all." in result.stdout
+
+
+def test_what_somebody_ended_is_overdue_from_then_on_whenever_its_end_would_be(three: FakeTenant, run: Run) -> None:
+    three.directory.faults["remove"] = [TryAgain("the directory (503)", after=timedelta(hours=1), fault=True)] * 99
+    say(three, "deactivate")
+    asyncio.run(three.run())
+    three.clock.advance(timedelta(minutes=6))
+
+    result = run("list")
+
+    first, second = result.stdout.splitlines()[1:3]
+    assert first.split()[:5] == ["ending", "Ada", "Admin", "2026-03-02", "09:00:00"]
+    assert second.split() == ["OVERDUE", "Backup", "Operators", "6", "min", "ago"]
+
+
+def test_what_is_over_has_no_end_to_come_and_a_command_that_was_refused_is_named(three: FakeTenant, run: Run) -> None:
+    waiting = {"activation": _ids(three, "pending_approval"), "requester": BO.user_principal_name}
+    say(three, "extend", duration="PT1H", **waiting)
+    say(three, "cancel", request="run-9", **waiting)
+    asyncio.run(three.run())
+
+    lines = run("list", "--all").stdout.splitlines()
+
+    closed = [(line, below) for line, below in pairwise(lines) if line.startswith(("refused", "canceled"))]
+    assert {line.split()[0] for line, _ in closed} == {"refused", "canceled"}
+    assert not [below for line, below in closed if "2026-" in line or "lapses" in below]
+    assert [below.split()[0] for _, below in closed if "extend" in below] == ["extend"]
 
 
 def test_json_is_for_scripts_with_whole_ids(three: FakeTenant, run: Run) -> None:

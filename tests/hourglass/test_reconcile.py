@@ -94,6 +94,7 @@ def test_what_can_not_be_read_is_said_and_is_no_all_clear(held: FakeTenant, run:
 
     assert result.exit_code == 1
     assert "Could not be read: Backup Operators: the directory (503)." in result.stderr
+    assert "1 could not be read, nothing else differs." in result.stdout
 
 
 def test_ids_are_shown_where_names_can_not_be_had(held: FakeTenant, run: Run) -> None:

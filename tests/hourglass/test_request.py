@@ -126,6 +126,12 @@ def test_a_body_that_will_be_set_aside_is_sent_and_the_reason_is_said(outside: F
             ("--role", "r", "--requester", "ada@contoso.example", "--for", "8 hours"),
             '--for "8 hours" is not a length of time.',
         ),
+        (("--role", "r", "--requester", "a@b", "--for", "-1"), '--for "-1" is not a length of time.'),
+        (
+            ("--role", "r", "--requester", "a@b", "--request-id", "i" * 129),
+            "--request-id has 129 characters; use at most 128.",
+        ),
+        (("--json-body", "-", "--request-id", "i" * 129), "--request-id has 129 characters; use at most 128."),
         (("--json-body", "-", "--role", "r"), "--json-body stands alone; only --request-id goes with it."),
         (("--json-body", "missing.json"), "missing.json can't be read: No such file or directory."),
     ],

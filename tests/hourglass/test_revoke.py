@@ -164,10 +164,12 @@ def test_what_cannot_be_done_is_said_and_nothing_is_changed(
     assert in_force(two) == []
 
 
-def test_it_asks_first_and_a_no_changes_nothing(two: FakeTenant, run: Run) -> None:
-    result = run("revoke", "--direct", "--all", "--reason", "Incident 4711", stdin="n\n")
+@pytest.mark.parametrize(("answer", "said"), [("n\n", ""), ("", "nobody answered.\nWhere nobody can, say --yes.\n")])
+def test_it_asks_first_and_without_a_yes_nothing_is_changed(two: FakeTenant, run: Run, answer: str, said: str) -> None:
+    result = run("revoke", "--direct", "--all", "--reason", "Incident 4711", stdin=answer)
 
     assert "Stop giving anything to anybody, and end all of this?" in result.stdout
+    assert said in result.stderr
     assert (result.exit_code, in_force(two)) == (1, [])
     assert set(states(two).values()) == {State.ACTIVE}
 

@@ -1,5 +1,6 @@
 """What the command's record promises over real sockets: a revocation commits, whether the queues are there or not."""
 
+import re
 import time
 
 import pytest
@@ -11,6 +12,7 @@ from access.events import Event, Happened
 from access.model import State, Timing
 from expiry_timer.revoke import Revocation, revoke
 from hourglass.outside import Tenant
+from hourglass.stopping import Stop
 from local.service_bus.testing import RunningBroker
 from tests.fakes.bus import FakeBus
 from tests.fakes.clock import FakeClock
@@ -73,3 +75,27 @@ async def test_a_revocation_commits_within_seconds_though_no_queue_is_there(
     assert after.state is State.ENDING
     assert len(await left(given)) == 3
     assert time.monotonic() - began < 60
+
+
+@pytest.mark.filterwarnings("ignore:Testing an element's truth value:DeprecationWarning")  # the SDK's, in its errors
+async def test_what_the_tables_refuse_is_said_of_the_tables(
+    azurite: RunningAzurite, broker: RunningBroker, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    command = tenant(azurite, broker.connection_string, monkeypatch)
+    monkeypatch.setenv("LEDGER", re.sub("AccountKey=[^;]+", "AccountKey=eA==", azurite.connection_string))
+
+    with pytest.raises(Stop, match="The ledger's tables refused: 403"):
+        async with command.store() as store:
+            await store.activation(ACTIVATION)
+    with pytest.raises(Stop, match="The ledger's tables refused: 403"):
+        async with command.ports() as ports:
+            await ports.store.activation(ACTIVATION)
+
+
+def test_a_message_that_is_too_large_is_no_outage(
+    azurite: RunningAzurite, broker: RunningBroker, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    command = tenant(azurite, broker.connection_string, monkeypatch)
+
+    with pytest.raises(Stop, match="no message of this size"):
+        command.send("activation-requests", b"x" * 300_000, message_id="m-1")

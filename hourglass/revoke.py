@@ -13,6 +13,7 @@ from rich.progress import BarColumn, Progress, TextColumn
 from rich.text import Text
 
 from access.adapters.changes import Author
+from access.adapters.controls import TableControls
 from access.errors import TryAgain
 from access.events import Event
 from access.lifecycle import is_final, may
@@ -87,6 +88,7 @@ def revoke_held(
     if dry_run:
         console().print("Nothing was ended (--dry-run).")
         return
+    asyncio.run(_warn_of_restore(outside))
     by = author(outside)
     question = "End it?" if meant.activation else f"Stop giving {spoken(meant.scope)}, and end all of this?"
     confirm(question, yes=yes)
@@ -112,6 +114,16 @@ async def _find(role: str, principal: str, activation: str, outside: Outside) ->
     if role and not found:
         await scope_of(role, "", outside)
     return meant, found
+
+
+async def _warn_of_restore(outside: Outside) -> None:
+    """Say that nothing will be removed while a restored ledger waits: whoever waits for proofs would wait in vain."""
+    async with outside.tables() as tables:
+        if await TableControls(tables).prove_only() is not None:
+            warning = (
+                "A restored ledger waits for a person's word: what is ended is removed only after hourglass resume."
+            )
+            error_console().print(warning, style="yellow", soft_wrap=True)
 
 
 async def _end(meant: Meant, ended: Ended, by: Author, why: str, outside: Outside, *, wait: bool) -> None:

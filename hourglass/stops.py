@@ -47,6 +47,10 @@ def stop_granting(
     if not direct:
         raise front_door("Stopping", "hourglass stop granting --direct")
     scope = asyncio.run(scope_of(role, principal, outside))
+    for earlier in asyncio.run(_in_force(outside)):
+        if earlier.scope == scope and not earlier.restoring:
+            stood = f"since {instant(earlier.at)} UTC by {shown(earlier.by)}: {shown(earlier.reason)}"
+            console().print(f"It is stopped already, {stood}. Your reason takes its place.", soft_wrap=True)
     by = author(outside)
     confirm(f"Stop giving {spoken(scope)}?", yes=yes)
     wanted = Stop(scope=scope, by=by.by, through=by.through, at=by.at, reason=why)

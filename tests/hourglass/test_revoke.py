@@ -174,6 +174,16 @@ def test_it_asks_first_and_without_a_yes_nothing_is_changed(two: FakeTenant, run
     assert set(states(two).values()) == {State.ACTIVE}
 
 
+def test_while_a_restored_ledger_waits_it_says_that_nothing_is_removed(two: FakeTenant, run: Run) -> None:
+    run("restore", "--direct", "--yes", "--reason", "Monday")
+
+    result = run(*REVOKE, "--all", "--no-wait")
+
+    assert "removed only after hourglass resume" in result.stderr
+    assert set(states(two).values()) == {State.ENDING}
+    assert len(members(two)) == 2
+
+
 def test_without_waiting_it_says_what_is_not_proven_and_since_when(two: FakeTenant, run: Run) -> None:
     bo = activations(two)["Bo"].id
 

@@ -52,6 +52,14 @@ def test_a_role_and_an_account_are_stopped_by_name(opened: FakeTenant, outside: 
     assert in_force(opened) == [Scope(role=ROLE)]
 
 
+def test_whose_stop_a_second_one_takes_the_place_of_is_said(opened: FakeTenant, run: Run) -> None:
+    run(*STOP)
+    again = run("stop", "granting", "--direct", "--yes", "--reason", "Incident 4712")
+
+    assert "stopped already, since 2026-03-02 09:00:00 UTC by ada: Incident 4711. Your reason" in again.stdout
+    assert in_force(opened) == [Scope()]
+
+
 def test_an_object_id_is_stopped_though_the_directory_is_down(
     opened: FakeTenant, outside: FakeOutside, run: Run
 ) -> None:

@@ -14,7 +14,6 @@ import sys
 import time
 from collections.abc import Sequence
 from dataclasses import asdict
-from itertools import groupby
 from pathlib import Path
 
 from rich.console import Console
@@ -22,7 +21,7 @@ from rich.markup import escape
 from rich.table import Table
 
 from bench import plot
-from bench.figures import missed
+from bench.figures import by_group, missed
 from bench.parts import PARTS, SMALL, Found, Sizes
 from bench.publish import HEADINGS, page
 
@@ -47,7 +46,7 @@ def main() -> int:
     console = Console(width=None if sys.stdout.isatty() else WIDTH)
     whole, failed = _measure(chosen.parts or list(PARTS), SMALL if chosen.small else Sizes(), console)
     console.print()
-    for group, figures in groupby(whole.figures, key=lambda figure: figure.group):
+    for group, figures in by_group(whole.figures).items():
         console.print(_table(group, HEADINGS, [figure.cells for figure in figures]))
         console.print()
     if whole.served:

@@ -44,6 +44,14 @@ class Figure:
         return self.name, shown, floor, ratio, self.target, {True: "met", False: "NOT MET", None: ""}[self.met]
 
 
+def by_group(figures: Sequence[Figure]) -> dict[str, list[Figure]]:
+    """Return the figures of each group, in the order in which the groups were begun."""
+    groups: dict[str, list[Figure]] = {}
+    for figure in figures:
+        groups.setdefault(figure.group, []).append(figure)
+    return groups
+
+
 def number(value: float) -> str:
     """Return a number as short as it is exact enough: three digits that count, and all digits before the point."""
     if value == int(value) or abs(value) >= 100:  # noqa: PLR2004 - three digits stand before the point

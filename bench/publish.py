@@ -1,9 +1,8 @@
 """Puts the figures of a run into docs/figures.md, between two marks; the rest of the page is written by people. Pure."""
 
 from collections.abc import Sequence
-from itertools import groupby
 
-from bench.figures import Figure
+from bench.figures import Figure, by_group
 
 BEGIN, END = "<!-- figures: written by `python -m bench --publish` -->", "<!-- end of figures -->"
 HEADINGS = ("Figure", "Measured", "Floor", "Ratio", "Held to", "")
@@ -20,7 +19,7 @@ def page(text: str, figures: Sequence[Figure], served: Sequence[Sequence[str]], 
     if not begin or not end:
         raise ValueError("docs/figures.md has lost the marks between which figures stand")
     lines = [f"One run, on a machine with {machine}.", ""]
-    for group, some in groupby(figures, key=lambda figure: figure.group):
+    for group, some in by_group(figures).items():
         lines += [f"### {group}", "", *_table(HEADINGS, [figure.cells for figure in some]), ""]
     if served:
         headings = ("Life", "Calls", "To", "Which", "Serves")

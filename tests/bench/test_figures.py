@@ -7,7 +7,7 @@ import pytest
 from access.adapters.tables import Delete, Insert, Put, Row
 from bench import lives, prices
 from bench.calls import Call, Names, renamed
-from bench.figures import Figure, missed, number
+from bench.figures import Figure, by_group, missed, number
 from bench.publish import BEGIN, END, page
 
 LAG = Figure(group="Lag", name="p99", value=4.5, unit="s", floor=3.0)
@@ -74,6 +74,12 @@ def test_a_call_is_made_again_for_other_ids_in_the_shard_of_the_other() -> None:
     assert audit.operations == (Put(Row(partition="2026-03-02-0b", key="another", values={})),)
     assert sent.body == b'{"activation": "another"}'
     assert asked.arguments == ("bo", "group")
+
+
+def test_figures_of_one_group_stand_together_whenever_they_were_measured() -> None:
+    other = Figure(group="Cost", name="tables", value=63)
+
+    assert list(by_group([LAG, other, LAG]).items()) == [("Lag", [LAG, LAG]), ("Cost", [other])]
 
 
 def test_a_page_gets_the_figures_of_a_run_between_its_marks_and_nothing_else_changes() -> None:

@@ -46,11 +46,16 @@ class Size:
     longest: int
     lapse: int
     lag: int
+    lock: int
     settles_within: int
 
 
-LONG = Size(people=100, rounds=20, at_once=1, quiet=8, shortest=60, longest=180, lapse=180, lag=30, settles_within=1800)
-SHORT = Size(people=8, rounds=3, at_once=2, quiet=4, shortest=8, longest=16, lapse=25, lag=4, settles_within=300)
+LONG = Size(
+    people=100, rounds=20, at_once=1, quiet=8, shortest=60, longest=180, lapse=180, lag=30, lock=15, settles_within=1800
+)
+SHORT = Size(
+    people=8, rounds=3, at_once=2, quiet=4, shortest=8, longest=14, lapse=20, lag=4, lock=8, settles_within=300
+)
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

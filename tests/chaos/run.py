@@ -19,6 +19,7 @@ from access.adapters.settings import read
 from access.adapters.tables import Tables
 from access.errors import TryAgain
 from access.lifecycle import is_final
+from access.model import Due
 from hourglass.record import Record, Records
 from local.demo.world import World
 from tests.chaos.people import People
@@ -28,9 +29,10 @@ from tests.chaos.verdict import Found, broken_laws, duplicates, is_explained
 
 type Say = Callable[[str], None]
 
-_LOOK_AGAIN = 3.0
-_SWEEP_EVERY = 9.0
-_CALM_START = 7.0
+_LOOK_AGAIN = 2.0
+_SWEEP_EVERY = 6.0
+_SAID_EVERY = 30.0
+_CALM_START = 6.0
 """Seconds before the first round, so that the first ones are given before anything goes wrong."""
 
 
@@ -54,7 +56,7 @@ class Summary:
     provisioned: int = 0
     mails: int = 0
     mails_twice: int = 0
-    set_aside: int = 0
+    set_aside: Counter[str] = field(default_factory=Counter)
     lags: list[float] = field(default_factory=list)
     settled_after: float | None = None
     seconds: float = 0.0
@@ -73,7 +75,7 @@ class Summary:
             f"requests    {self.requests}, {self.sent_twice} of them sent twice; {self.given_back} given back",
             f"outcomes    {_counted(self.states)}; {self.provisioned} were given",
             f"mails       {self.mails}, {self.mails_twice} of them twice",
-            f"set aside   {self.set_aside} dead letters, of requests that had their outcome",
+            f"set aside   {_counted(self.set_aside)} (dead letters of work that was done)",
             f"proven gone {lag}",
             f"settled     {settled}; {self.seconds:.0f} s in all",
         ]
@@ -145,7 +147,7 @@ class Run:
             if not left:
                 self.summary.settled_after = spent
                 return
-            if int(spent) % 30 < _LOOK_AGAIN:
+            if spent % _SAID_EVERY < _LOOK_AGAIN:
                 self._tell(f"settling: {left}")
             await asyncio.sleep(_LOOK_AGAIN)
         self._tell(f"not settled after {self._plan.size.settles_within} s: {await self._left(people, tables)}")
@@ -159,7 +161,7 @@ class Run:
         records = Records(tables)
         found = [record for key in await records.live() if (record := await records.record(key)) is not None]
         still = sum(not is_final(record.activation.state) for record in found)
-        rows = sum(not is_explained(due, record.activation, now=_now()) for record in found for due in record.due)
+        rows = sum(not _is_explained(due, record) for record in found for due in record.due)
         unrecorded = [one for one in people.asked if await records.activation(one) is None] if not still else []
         left = {"activations": still, "due rows": rows, "requests": len(unrecorded)}
         return ", ".join(f"{count} {name}" for name, count in left.items() if count)
@@ -199,7 +201,7 @@ class Run:
         summary.states.update(activation.state.value for activation in found.activations.values())
         summary.provisioned = sum("activation.provisioned" in events for events in found.events.values())
         summary.mails, summary.mails_twice = len(found.mails), duplicates(found)
-        summary.set_aside = len(found.set_aside)
+        summary.set_aside.update(str(row["queue"]) for row in found.set_aside)
 
     def _tell(self, what: str) -> None:
         self._say(f"{time.monotonic() - self._began:6.0f} s  {what}")
@@ -225,6 +227,10 @@ async def _tables(scene: Scene) -> AsyncIterator[Tables]:
 
 def _undone(entity: Mapping[str, int]) -> int:
     return sum(entity[condition] for condition in ("ready", "locked", "scheduled"))
+
+
+def _is_explained(due: Due, record: Record) -> bool:
+    return is_explained(due, record.activation, outbox_empty=not record.outbox, now=_now())
 
 
 def _lags(record: Record) -> list[float]:

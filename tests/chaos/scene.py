@@ -26,9 +26,6 @@ from tests.chaos.plan import HOSTS, QUEUES, Size, Weather
 LEFT, RIGHT, GUARDED, ELIGIBLE = (f"00000000-0000-4000-b000-00000000c{number:03d}" for number in range(4))
 GROUPS = (LEFT, RIGHT, GUARDED)
 APPROVER = "bo@contoso.example"
-LOCK = "PT15S"
-"""How long a broker's lock lasts: what a killed host had in its hands comes back after that."""
-
 START_LIMIT = 120.0
 DEPLOYED = (
     "access",
@@ -114,7 +111,7 @@ class Scene:
         """Return the parts with two hosts of the whole app, which share timers, and short locks in the broker."""
         topology = json.loads((ROOT / "local" / "topology.json").read_text(encoding="utf-8"))
         for queue in topology["UserConfig"]["Namespaces"][0]["Queues"]:
-            queue["Properties"]["LockDuration"] = LOCK
+            queue["Properties"]["LockDuration"] = f"PT{self.size.lock}S"
         file = self._folder / "topology.json"
         file.write_text(json.dumps(topology), encoding="utf-8")
         others = [replace(part, start_limit=START_LIMIT) for part in parts if part.name != "host"]

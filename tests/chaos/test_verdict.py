@@ -70,7 +70,8 @@ SET_ASIDE = {"queue": "activation-requests", "identity": "run-1", "code": "HG-DE
         ({"broken_chains": {ID: "event 2 is missing"}}, "are no chain: event 2 is missing"),
         ({"audited": {ID: 3}}, "has 4 events, and the audit 3"),
         ({"outbox": {ID: ["out-000001"]}}, "effects left in its outbox: out-000001"),
-        ({"due": [due()]}, "a due row is left"),
+        ({"due": [due(at=NOW - MINUTE)]}, "a due row is left"),
+        ({"due": [due("retry", at=NOW - MINUTE)]}, "a due row is left"),
         ({"dead": {"provisioning": 1}}, "1 dead letters are left in provisioning"),
         ({"waiting": {"provisioning": 2}}, "2 messages are left in provisioning"),
         ({"set_aside": [{**SET_ASIDE, "code": "HG-BODY-NOT-JSON"}]}, "was set aside"),
@@ -103,7 +104,9 @@ def test_a_dead_letter_of_work_that_was_done_is_explained() -> None:
 
 
 @pytest.mark.parametrize(
-    "row", [due(at=NOW + MINUTE), due(version=5), due(ALARM_ROW, at=NOW + MINUTE)], ids=["later", "orphan", "old alarm"]
+    "row",
+    [due(at=NOW + MINUTE), due(at=NOW - MINUTE / 2), due(version=5), due(ALARM_ROW, at=NOW + MINUTE)],
+    ids=["later", "this minute", "orphan", "old alarm"],
 )
 def test_a_due_row_that_is_dropped_by_itself_is_explained(row: Due) -> None:
     assert broken_laws(replace(GOOD, due=[row])) == []

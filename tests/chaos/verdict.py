@@ -13,6 +13,8 @@ from access.expiry import Drop, judge
 from access.lifecycle import is_final
 from access.model import Activation, Due, State
 
+_SWEPT_WITHIN = timedelta(minutes=1)
+
 OUTCOMES: Mapping[State, tuple[str, ...]] = {
     State.REFUSED: ("can't be",),
     State.DENIED: ("was denied",),
@@ -159,23 +161,25 @@ def _left_over(found: Found) -> Iterator[str]:
             yield f"{activation} has effects left in its outbox: {', '.join(keys)}"
     for due in found.due:
         recorded = found.activations.get(due.activation)
-        if recorded is None or not is_explained(due, recorded, now=found.at):
+        empty = not found.outbox.get(due.activation)
+        if recorded is None or not is_explained(due, recorded, outbox_empty=empty, now=found.at):
             yield f"a due row is left: {due.kind} of {due.activation} at {due.at:%H:%M:%S}"
     for queue, count in found.waiting.items():
         if count:
             yield f"{count} messages are left in {queue}"
 
 
-def is_explained(due: Due, activation: Activation, *, now: datetime) -> bool:
+def is_explained(due: Due, activation: Activation, *, outbox_empty: bool, now: datetime) -> bool:
     """Whether a due row may be there beside a final activation.
 
-    It is the last look; or it is dropped as soon as it is due; or its commit never happened, since its worker died or was
-    overtaken after writing it: such a row is kept for an hour (docs/storage.md).
+    It is the last look; or it is dropped when it is due, by the sweep of that minute; or its commit never happened, since
+    its worker died or was overtaken after writing it: such a row is kept for an hour (docs/storage.md).
     """
     if not is_final(activation.state):
         return False
-    dropped = isinstance(judge(due, activation, outbox_empty=True, now=due.at), Drop)
-    return due.key == activation.alarm or due.version > activation.version or (now < due.at and dropped)
+    dropped = isinstance(judge(due, activation, outbox_empty=outbox_empty, now=due.at), Drop)
+    orphan = due.version > activation.version
+    return due.key == activation.alarm or orphan or (dropped and now < due.at + _SWEPT_WITHIN)
 
 
 def _mails_about(found: Found, activation: str, address: str) -> list[Mapping[str, Any]]:

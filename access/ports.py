@@ -60,6 +60,18 @@ class Store(Protocol):
         """Return what a command said that has had its effect on this activation; None: it has had none."""
         ...
 
+    async def intended_for(self, command: str) -> str | None:
+        """Return the activation that a command is about to change, or has changed; None: it has chosen none yet."""
+        ...
+
+    async def intend(self, command: str, activation: str) -> None:
+        """Record which activation a command is about to change, before it does: every delivery of it means the same one.
+
+        Raises:
+            Conflict: one is recorded already, or the command was refused.
+        """
+        ...
+
     async def newest_of(self, principal: str, role: str, *, limit: int) -> tuple[str, ...]:
         """Return the activations of a role among the newest ``limit`` of an account; may lag a moment behind."""
         ...

@@ -89,21 +89,46 @@ async def carry_out(said: RequestCommand, envelope: Envelope, decide: Decide, *,
         if recorded is not None:
             await go_on(recorded, recorded.content, said, envelope, now, ports)
             return recorded
-        asker = await who_asks(said, give_up=envelope.attempt >= TRIES, ports=ports)
+        intended, done = await _intended(own, ports)
+        if done is not None:
+            await go_on(done[0], done[1], said, envelope, now, ports)
+            return done[0]
+        # Who has chosen one already can wait: refused beside it, the command would have two outcomes.
+        asker = await who_asks(said, give_up=intended is None and envelope.attempt >= TRIES, ports=ports)
         settings, found = await _meant(said, asker.principal, ports)
         # The states were read before: where the command has had its effect on one of them, its row is there by now.
-        for activation in found:
-            content = await ports.store.content_seen(activation.id, own)
-            if content is not None:
-                await go_on(activation, content, said, envelope, now, ports)
-                return activation
+        intended, done = await _intended(own, ports)
+        if done is not None:
+            continue
+        if intended is not None:
+            found = tuple(one for one in found if one.id == intended)
         order = Order(id=own, said=said, envelope=envelope, asker=asker, settings=settings, now=now)
         change = await _decided(order, found, decide, ports)
         try:
-            return await ports.store.commit(change, now=now)
+            return await _commit(change, own, intended, now, ports)
         except Conflict:
             continue
     raise TryAgain("an activation that many write", after=POLL)
+
+
+async def _intended(own: str, ports: Ports) -> tuple[str | None, tuple[Activation, str] | None]:
+    """Return which activation the command chose, and that activation with what it said, where it has had its effect."""
+    intended = await ports.store.intended_for(own)
+    content = await ports.store.content_seen(intended, own) if intended is not None else None
+    activation = await ports.store.activation(intended) if intended is not None and content is not None else None
+    return intended, (activation, content) if activation is not None and content is not None else None
+
+
+async def _commit(change: Change, own: str, intended: str | None, now: datetime, ports: Ports) -> Activation:
+    """Commit what was decided. Before it changes an activation, its choice is recorded: a late delivery makes no other.
+
+    A refusal writes the command's row, and so does the choice: of two deliveries at once, one decides again.
+    """
+    if change.before is not None and intended is None:
+        await ports.store.intend(own, change.before.id)
+    if change.before is None and intended is not None:
+        change = replace(change, command=None)
+    return await ports.store.commit(change, now=now)
 
 
 async def _meant(

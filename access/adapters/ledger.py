@@ -123,6 +123,17 @@ class Ledger:
         row = await self._tables.get("activations", activation, keys.command(command))
         return None if row is None else str(row.values.get("content", ""))
 
+    async def intended_for(self, command: str) -> str | None:
+        """Return the activation that a command is about to change, or has changed."""
+        row = await self._tables.get("activations", command, keys.command(command))
+        about = None if row is None else row.values.get("about")
+        return None if about is None else str(about)
+
+    async def intend(self, command: str, activation: str) -> None:
+        """Record it where a refusal would write the command's row: of the two, one comes first."""
+        row = Row(partition=command, key=keys.command(command), values={"about": activation})
+        await self._tables.write("activations", [Insert(row)])
+
     async def newest_of(self, principal: str, role: str, *, limit: int) -> tuple[str, ...]:
         """Return the activations of a role among the newest of an account."""
         listed = self._tables.query("byprincipal", keys.principal(principal), start="0", end=keys.END, limit=limit)
@@ -429,7 +440,7 @@ def _event_row(after: Activation, happened: Happened) -> Row:
         "at": happened.at.isoformat(),
         "by": happened.by,
         "state": after.state.value,
-        "details": json.dumps(dict(happened.details), default=str, sort_keys=True),
+        "details": json.dumps(dict(happened.details), default=str, sort_keys=True, ensure_ascii=False),
     }
     values = {**record, "hash": ids.chained(after.chain, record), "previous": after.chain}
     return Row(partition=after.id, key=keys.event(after.events + 1), values=values)
@@ -459,7 +470,7 @@ def _event_out(change: Change, event: Row) -> Row:
     values = {
         "queue": EVENTS_TOPIC,
         "body": json.dumps(cloud_event, default=str),
-        "copy": json.dumps(dict(event.values)),
+        "copy": json.dumps(dict(event.values), ensure_ascii=False),
         "principal": after.principal or after.requester,
         "role": after.role,
         "correlation": after.correlation_id,

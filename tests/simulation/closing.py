@@ -83,18 +83,16 @@ class Closing:
         done = [
             partition
             for (table, partition), rows in self.world.tables.rows.items()
-            if table == "activations" and partition not in made and keys.command(request.command) in rows
+            if table == "activations"
+            and partition not in {*made, request.command}
+            and keys.command(request.command) in rows
         ]
         set_aside = [
             code
             for (_, identity), (code, _) in self.world.quarantine.kept.items()
             if identity == request.message and code != Code.DEAD_LETTERED
         ]
-        if len(made) == len(done) == 1 and self.laws.rows[made[0]].get("action"):
-            # A command that names a role leaves no mark under its own id when it is done: a delivery that was frozen, or
-            # that can't look up the account any more, refuses it beside that. The requester hears of both.
-            self.laws.excused["a command that was done, and refused by another delivery"] += 1
-        elif len(made) + len(done) + len(set_aside) != 1:
+        if len(made) + len(done) + len(set_aside) != 1:
             what = f"{correlation} made {len(made)} activations, changed {len(done)}, and was set aside as {set_aside}"
             self.laws.break_("law 8", what)
 

@@ -55,6 +55,7 @@ class Laws:
         self._not_ours: dict[Worker, Key] = {}
         self._settled: dict[Key, float] = {}
         self._stopped_giving: dict[Key, float] = {}
+        self._stopped: dict[str, float] = {}
         self._mailed: Counter[bytes] = Counter()
         self._recorded: set[bytes] = set()
         world.tables.wrote, world.tables.got = self._wrote, self._got
@@ -70,7 +71,7 @@ class Laws:
 
     def _wrote(self, table: str, operations: Sequence[Operation]) -> None:
         self.held += 1
-        look = {"due": self._due, "holds": self._hold, "audit": self._audit}.get(table)
+        look = {"due": self._due, "holds": self._hold, "audit": self._audit, "control": self._control}.get(table)
         for operation in operations:
             if look is not None:
                 look(operation)
@@ -107,6 +108,17 @@ class Laws:
             self.world.say(
                 "writes due {} {} v{} {} ({})", instant[9:-1], activation[:6], int(version), nonce[-3:], kind
             )
+
+    def _control(self, operation: Operation) -> None:
+        """Remember since when granting is stopped, and since when nothing at all is to be changed."""
+        key = operation.key if isinstance(operation, Delete) else operation.row.key
+        partition = operation.partition if isinstance(operation, Delete) else operation.row.partition
+        if partition != keys.STOPS or key.startswith(keys.CHANGE):
+            return
+        if isinstance(operation, Delete):
+            self._stopped.pop(key, None)
+        else:
+            self._stopped.setdefault(key, self.world.clock.seconds)
 
     def _audit(self, operation: Operation) -> None:
         """What is copied has happened (law 7)."""
@@ -213,6 +225,9 @@ class Laws:
         now = self.world.clock.seconds
         wanted = any(asks_for(_state(values)) is Work.GIVING for values in self._of(key))
         lately = now < self._stopped_giving.get(key, -1e9) + CALL_LIMIT + 2
+        for stop, since in self._stopped.items():
+            if (stop == keys.RESTORE or call == "assign") and now > since + CALL_LIMIT + 2:
+                self.break_("a stop", f"{call} is sent {now - since:.0f} s after somebody stopped it ({stop})")
         announced = self._seconds(self._hold_of(key).get("until" if call == "assign" else "quiet_until"))
         if announced is None or now > announced - TAIL + SKEW + 2:
             self.break_("deadline", f"{call} is sent later than the hold announces")

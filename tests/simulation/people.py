@@ -5,7 +5,7 @@ All of it is drawn before the run begins, as acts with names: a run that leaves 
 
 import json
 from collections.abc import Callable, Coroutine, Sequence
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from datetime import timedelta
 from functools import partial
 from typing import Any
@@ -171,6 +171,11 @@ class People:
         self._plan(
             1, "start", stop_at + dice.uniform(30, 900), "ops start granting", partial(self._start_granting, stop)
         )
+        restore = replace(stop, restoring=True)
+        restore_at = dice.uniform(0, SPAN)
+        stops, starts = partial(self._stop_granting, restore), partial(self._start_granting, restore)
+        self._plan(0.05, "restore", restore_at, "a ledger is restored", stops)
+        self._plan(1, "restored", restore_at + dice.uniform(30, 600), "the restored ledger is believed", starts)
         for number in range(2):
             at = dice.uniform(0, SPAN)
             self._plan(0.2, f"reconcile-{number}", at, "directory and record are compared", self._reconcile)
@@ -224,8 +229,18 @@ class People:
         self._ops("stop", self.world.tenant.controls.set(stop))
 
     def _start_granting(self, stop: Stop) -> None:
-        author = Author(by="ops", through="direct", at=self.world.clock.now())
-        self._ops("start", self.world.tenant.controls.lift(stop, author, reason="over"))
+        self._ops("start", self.world.tenant.controls.lift(stop, self._author(), reason="over"))
+
+    def start_again(self) -> None:
+        """Ops lift every stop that is left."""
+        self._ops("lift", self._lift())
+
+    async def _lift(self) -> None:
+        for stop in await self.world.tenant.controls.in_force():
+            await self.world.tenant.controls.lift(stop, self._author(), reason="over")
+
+    def _author(self) -> Author:
+        return Author(by="ops", through="direct", at=self.world.clock.now())
 
     def _ops(self, what: str, work: Coroutine[Any, Any, object]) -> None:
         """Have ops run a command, which fails where it has to."""
@@ -246,8 +261,7 @@ class People:
                 body = await world.quarantine.body(entry)
                 if entry.verdict is None and entry.code == Code.DEAD_LETTERED and body is not None:
                     world.say("replays a message of {}", entry.queue)
-                    author = Author(by="ops", through="direct", at=world.clock.now())
-                    await world.quarantine.replay(entry, body, world.bus, author, "mended")
+                    await world.quarantine.replay(entry, body, world.bus, self._author(), "mended")
 
     def _leave_an_unreadable_row(self) -> None:
         """Something that nobody can judge is due, and most overdue of all."""

@@ -30,6 +30,7 @@ from access import hold as holding
 from access import lifecycle
 from access.adapters import keys, triggers
 from access.adapters import ledger as ledgers
+from access.adapters.controls import TableControls
 from access.adapters.guards import GuardedDirectory
 from access.adapters.ledger import Ledger
 from access.adapters.tables import Delete, Insert, Operation, Put, Tables
@@ -252,6 +253,14 @@ async def _abandoned(_raw: Any, _envelope: Any, later: Any, _ports: Any) -> None
     raise later
 
 
+async def _no_stops(_self: Any, _role: str, _principal: str) -> tuple[object, ...]:
+    return ()
+
+
+async def _no_restore(_self: Any) -> None:
+    return None
+
+
 @contextmanager
 def _refusal_is_the_end() -> Iterator[None]:
     moves = {**lifecycle.TABLE[State.PROVISIONING], Event.PROVISIONING_REFUSED: State.FAILED}
@@ -286,6 +295,10 @@ PLANTED: Mapping[str, Bug] = {
     "extension shortens": Bug(_changed(extending, "_longer", _shorter), {"law 4"}, "few faults"),
     "id made from the clock": Bug(_changed(requests, "request_activation", _id_by_the_clock), {"law 8"}),
     "sweep stops at the first failure": Bug(lambda: patch.object(sweeping, "_look_at", _stops_at_once), {"a bug"}),
+    "stops not read": Bug(lambda: patch.object(TableControls, "stops", _no_stops), {"a stop"}, within=200),
+    "a restored ledger changes things": Bug(
+        lambda: patch.object(TableControls, "prove_only", _no_restore), {"a stop"}, within=200
+    ),
     "table: a refusal fails at once": Bug(_refusal_is_the_end, {"law 2", "the end"}, "landing late"),
     "fence: a released activation claims again": Bug(
         _changed(holding, "claim", partial(_without, released={})), {"the end", "law 2"}, "frozen, again", within=200

@@ -65,6 +65,7 @@ class Story:
             world.sweep_every_minute()
             world.run(until=BEFORE + FAULTS_FOR)
             world.calm()
+            self.people.start_again()
             world.run_quiet(until=BEFORE + FAULTS_FOR + CALM_FOR / 2)
             self.people.replay_what_was_given_up()
             world.run_quiet(until=BEFORE + FAULTS_FOR + CALM_FOR)

@@ -198,3 +198,26 @@ async def test_what_an_old_replica_calls_there_already_is_not_announced(tenant: 
 
     assert tenant.is_held()
     assert "is active until" in tenant.subjects(ADA)[-1]
+
+
+async def test_a_command_that_was_done_is_not_set_aside_when_its_sender_is_gone(tenant: FakeTenant) -> None:
+    await active(tenant)
+    message = say(tenant, "deactivate")
+    await tenant.run()
+    tenant.directory.remove_account(ADA.id)
+
+    await tenant.deliver(message)
+
+    assert tenant.quarantine.codes == []
+
+
+async def test_a_command_that_could_not_be_looked_up_again_is_not_refused_after_it_was_done(tenant: FakeTenant) -> None:
+    await active(tenant)
+    message = say(tenant, "deactivate")
+    await tenant.run()
+    tenant.directory.faults["account"] = OUTAGE * 100
+    message.application_properties["hourglass-attempt"] = "9"
+
+    await tenant.deliver(message)
+
+    assert (await tenant.activation()).state is State.ENDING

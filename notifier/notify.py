@@ -1,8 +1,8 @@
 """One mail to one person, once: find who and where, write it, send it, record that it was sent.
 
-At most once where we can know: a row is written before the call. When a worker dies between Exchange's answer and the
-record, or Exchange takes a mail and its answer is lost, the mail goes out again: nobody is left untold, and those are the
-two cases of a second mail.
+At most once where we can know: a row is written before the call, which is sent in time or not at all. When a worker dies
+between Exchange's answer and the record, can't write the record, or Exchange takes a mail and its answer is lost, the mail
+goes out again: nobody is left untold, and those are the cases of a second mail.
 """
 
 import logging

@@ -12,7 +12,7 @@ from concurrent.futures import ProcessPoolExecutor
 from dataclasses import dataclass, field
 from time import monotonic
 
-from tests.simulation.chance import Case
+from tests.simulation.chance import STYLES, Case
 from tests.simulation.shrink import shrink
 from tests.simulation.story import Story
 from tests.simulation.world import Broken, quiet_logs
@@ -52,6 +52,7 @@ def main() -> int:
     """Run what was asked for; 1 where a law broke."""
     parser = argparse.ArgumentParser(prog="python -m tests.simulation", description=__doc__)
     parser.add_argument("--seed", type=int, help="replay this one, and print its history")
+    parser.add_argument("--style", choices=STYLES, help="what the replay is aimed at, instead of what the seed says")
     parser.add_argument("--without", action="append", default=[], metavar="NAME", help="leave this out of the replay")
     parser.add_argument("--seeds", type=int, default=300, help="how many to run")
     parser.add_argument("--start", type=int, default=0, help="the first one")
@@ -59,7 +60,7 @@ def main() -> int:
     chosen = parser.parse_args()
     quiet_logs()
     if chosen.seed is not None:
-        return replay(Case(seed=chosen.seed, without=frozenset(chosen.without)))
+        return replay(Case(seed=chosen.seed, without=frozenset(chosen.without), style=chosen.style))
     return run(range(chosen.start, chosen.start + chosen.seeds), jobs=chosen.jobs)
 
 

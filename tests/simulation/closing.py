@@ -92,7 +92,10 @@ class Closing:
             for (_, identity), (code, _) in self.world.quarantine.kept.items()
             if identity == request.message and code != Code.DEAD_LETTERED
         ]
-        if len(made) + len(done) + len(set_aside) != 1:
+        if len(made) == 1 and set_aside == [Code.REQUESTER_UNKNOWN]:
+            # Nobody is there to be told: set aside with its answer lost, then refused where that could not be looked up.
+            self.laws.excused["set aside, and refused besides: its sender is gone"] += 1
+        elif len(made) + len(done) + len(set_aside) != 1:
             what = f"{correlation} made {len(made)} activations, changed {len(done)}, and was set aside as {set_aside}"
             self.laws.break_("law 8", what)
 

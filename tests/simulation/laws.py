@@ -267,7 +267,7 @@ class Laws:
         if telling in self._recorded:
             self.break_("law 8", f"{mail.subject!r} was sent again to {mail.to}")
         if self._mailed[telling]:
-            self.excused["a mail sent twice: its sender died or heard nothing"] += 1
+            self.excused["a mail sent again: its sender died, heard no answer, or could not record it"] += 1
         self._mailed[telling] += 1
 
     def _told(self) -> None:

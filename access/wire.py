@@ -134,7 +134,7 @@ def read_request(
         justification=fields.text("justification", limit=None),
         ticket=fields.ticket("ticket"),
         problems=(),
-        ignored=tuple(sorted(clean(key)[:REFERENCE_LIMIT] for key in body if key not in known))[:20],
+        ignored=tuple(sorted(clean(key)[:_SHOWN] for key in body if key not in known))[:20],
         repairs=repairs,
         content=content_of({key: value for key, value in body.items() if key in known}),
     )

@@ -45,8 +45,13 @@ def to_row(value: Any, *, leave_out: frozenset[str] = frozenset()) -> dict[str, 
         if field.name in leave_out or field.name == CARRIED or content is None or content == default:
             continue
         plain = _plain(content)
-        row[field.name] = plain if isinstance(plain, str | int) else json.dumps(plain, separators=(",", ":"))
+        row[field.name] = plain if isinstance(plain, str | int) else _as_text(plain)
     return row
+
+
+def _as_text(plain: Any) -> str:
+    """Return JSON that leaves letters as they are: escaped, each would take six of the characters that a property holds."""
+    return json.dumps(plain, separators=(",", ":"), ensure_ascii=False)
 
 
 def from_row[T](kind: type[T], row: Mapping[str, Value], **more: Any) -> T:

@@ -311,3 +311,23 @@ async def test_a_requester_who_is_deleted_before_the_start_ends_the_matter(tenan
     assert (await tenant.activation()).state is State.CANCELED
     assert tenant.quarantine.codes == []
     assert not tenant.directory.holds(GROUP, ADA_ADMIN.id)
+
+
+@pytest.mark.parametrize("letter", ["\U0001f600", '"', "\\", "ä"])
+async def test_the_longest_texts_there_can_be_fit_into_the_record(tenant: FakeTenant, letter: str) -> None:
+    await tenant.open(approval=None)
+    longest = {
+        "justification": letter * 2_000,
+        "flow": letter * 320,
+        "ticket": {"system": letter * 100, "number": letter * 100},
+        **{f"{letter * 300}{number}": 1 for number in range(30)},
+    }
+    tenant.ask(**longest)
+    await tenant.run()
+    given = await tenant.activation()
+
+    tenant.ask(message_id="m-2", requestId="run-2", action="extend", activation=given.id, duration="PT1H", **longest)
+    await tenant.run()
+
+    assert await tenant.events() == ["activation.accepted", "activation.provisioned", "activation.extended"]
+    assert (await tenant.activation()).justification == letter * 2_000

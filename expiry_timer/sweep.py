@@ -17,6 +17,7 @@ from access.model import Activation, Due
 from access.ports import Beat, Ports
 from access.wire import Nudge as NudgeMessage
 from expiry_timer.collect_dead_letters import collect_dead_letters
+from expiry_timer.end_due import end_due
 from expiry_timer.tick import renew_tick
 
 log = logging.getLogger(__name__)
@@ -130,7 +131,7 @@ async def _carry_out(due: Due, seen: _Seen, swept: Swept, ports: Ports) -> None:
         case Keep(until):
             await ports.store.rest(due, until)
         case Nudge(queue, again_at, stays):
-            await _send(due, queue, activation.correlation_id if activation else "", ports)
+            await _send_or_end(due, queue, activation.correlation_id if activation else "", ports)
             swept.sent += 1
             if again_at is None:
                 await ports.store.drop([due])
@@ -154,6 +155,17 @@ async def _outbox_empty(due: Due, activation: Activation | None, ports: Ports) -
     if activation is None or due.kind != NOW_ROW or activation.version > due.version:
         return True
     return await ports.store.flush(due.activation, now=ports.clock.now())
+
+
+async def _send_or_end(due: Due, queue: str, correlation_id: str, ports: Ports) -> None:
+    """Send one nudge; while the bus is out, end it here: no outage of the bus gives anybody more time."""
+    try:
+        await _send(due, queue, correlation_id, ports)
+    except TryAgain:
+        if queue != "expirations":
+            raise
+        log.warning("sweep.ends_itself", extra={"activation_id": due.activation})
+        await end_due(due.activation, ports=ports)
 
 
 async def _send(due: Due, queue: str, correlation_id: str, ports: Ports) -> None:

@@ -207,3 +207,33 @@ async def test_a_lease_by_a_clock_that_was_wrong_is_not_waited_for(tenant: FakeT
     await tenant.run_for(3 * MINUTE)
 
     assert (await again(tenant, given)).state is State.ENDED
+
+
+async def test_while_the_bus_is_out_the_sweep_ends_by_itself_what_is_over(tenant: FakeTenant) -> None:
+    given = await active(tenant)
+    tenant.directory.lag = MINUTE
+    tenant.bus.messages.clear()
+    tenant.bus.down = True
+
+    await tenant.run_for(2 * HOUR + 10 * MINUTE)
+
+    assert not tenant.is_held()
+    assert (await again(tenant, given)).state is State.ENDED
+    tenant.bus.down = False
+    await tenant.run_for(20 * MINUTE)
+    assert "Hourglass: Backup Operators has ended" in tenant.subjects(ADA)
+
+
+async def test_while_the_bus_is_out_the_sweep_gives_nothing(tenant: FakeTenant) -> None:
+    await tenant.open(approval=None)
+    tenant.ask(start="2026-03-02T10:00:00Z")
+    await tenant.run()
+    tenant.bus.messages.clear()
+    tenant.bus.down = True
+
+    await tenant.run_for(90 * MINUTE)
+
+    assert not tenant.is_held()
+    tenant.bus.down = False
+    await tenant.run_for(20 * MINUTE)
+    assert tenant.is_held()

@@ -165,16 +165,23 @@ class TestWhatStopsIt:
         assert (swept.whole, await beat(tenant)) == (False, None)
         assert "sweep.unfinished" in [record.message for record in caplog.records]
 
-    async def test_an_outage_of_the_bus_keeps_every_row_for_later(self, tenant: FakeTenant) -> None:
+    async def test_an_outage_of_the_bus_keeps_nobody_from_their_end_and_what_is_to_be_told_for_later(
+        self, tenant: FakeTenant
+    ) -> None:
         activations = await due_together(tenant, 5)
         tenant.bus.down = True
-        await tenant.sweep()
+        for _ in range(2):
+            await tenant.sweep()
+            tenant.clock.advance(MINUTE)
+        found = [await tenant.store.activation(activation) for activation in activations]
+        assert {one.state for one in found if one is not None} == {State.ENDED}
+        assert tenant.bus.sent == []
         tenant.bus.down = False
-        tenant.clock.advance(MINUTE)
 
-        await tenant.sweep()
+        await tenant.run_for(20 * MINUTE)
 
-        assert set(nudged(tenant)) == set(activations)
+        told = [message for message in tenant.bus.sent if message.queue == "notifications"]
+        assert {json.loads(message.body)["activation"] for message in told} == set(activations)
 
     async def test_a_heartbeat_that_can_not_be_written_undoes_nothing(self, tenant: FakeTenant) -> None:
         (activation,) = await due_together(tenant, 1)

@@ -92,7 +92,7 @@ def html_head(card: Mapping[str, Any]) -> str:
 
 def status_line(unmet: Unmet) -> str:
     """Return a refusal as one line of ASCII for the CARD-ACTION-STATUS header, without names and times."""
-    line = {"HG-DECISION-TAKEN": "This was decided already."}.get(unmet.code, unmet.what)
+    line = {"HG-DECISION-TAKEN": "This was decided or closed already."}.get(unmet.code, unmet.what)
     return " ".join(line.encode("ascii", "replace").decode().split())[:200] + f" ({unmet.code})"
 
 

@@ -42,6 +42,9 @@ _RETRIES: Mapping[str, Any] = {
 }
 """A person waits: what isn't there is said within seconds."""
 
+_SEND_LIMIT = 15.0
+"""Seconds that a send may take. Left to itself the SDK waits for minutes where a broker takes the connection, and no more."""
+
 
 class Outside(Protocol):
     """The seam for tests."""
@@ -212,20 +215,21 @@ class Tenant:
 
     def send(self, queue: str, body: bytes, *, message_id: str) -> None:
         """Put exactly these bytes on a queue, as a flow's "Send message" action does."""
+        asyncio.run(self._send(queue, body, message_id))
+
+    async def _send(self, queue: str, body: bytes, message_id: str) -> None:
         settings = self._settings
-        from azure.identity import DefaultAzureCredential  # noqa: PLC0415 - the SDKs are slow to import
-        from azure.servicebus import ServiceBusClient, ServiceBusMessage  # noqa: PLC0415 - the SDKs are slow to import
+        from azure.servicebus import ServiceBusMessage  # noqa: PLC0415 - the SDKs are slow to import
         from azure.servicebus.exceptions import MessageSizeExceededError  # noqa: PLC0415 - the SDKs are slow to import
 
+        from access.adapters.build import build_credential, build_service_bus  # noqa: PLC0415 - the SDKs are slow to import
+
+        message = ServiceBusMessage(body, content_type="application/json", message_id=message_id)
         with _translated("Service Bus"):
-            if settings.bus_connection:
-                client = ServiceBusClient.from_connection_string(settings.bus_connection, retry_total=1)
-            else:
-                client = ServiceBusClient(settings.bus_namespace, DefaultAzureCredential(), retry_total=1)
-            with client, client.get_queue_sender(queue) as sender:
-                message = ServiceBusMessage(body, content_type="application/json", message_id=message_id)
+            async with build_credential(settings) as credential, build_service_bus(settings, credential) as client:
                 try:
-                    sender.send_messages(message)
+                    async with asyncio.timeout(_SEND_LIMIT), client.get_queue_sender(queue) as sender:
+                        await sender.send_messages(message)
                 except MessageSizeExceededError as error:
                     remedy = f"Send at most {BODY_LIMIT // 1024} KiB."
                     raise Stop("Service Bus takes no message of this size.", remedy=remedy) from error

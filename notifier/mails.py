@@ -269,4 +269,4 @@ def _facts(activation: Activation) -> list[tuple[str, str]]:
     if activation.door is Door.FLOW:
         through = f"flow {activation.through}" if activation.through else "a flow"
         facts.append(("Asked through", f"{through}; who asked is not proven"))
-    return facts
+    return [(title, value) for title, value in facts if value]

@@ -138,7 +138,7 @@ def test_no_text_of_a_person_closes_the_script_in_which_the_card_travels() -> No
 
 def test_the_status_line_is_short_ascii_with_its_code_and_without_names() -> None:
     taken = Unmet(Code.DECISION_TAKEN, "Bo approved this at 09:00 UTC.", "Nothing is left to do.")
-    assert status_line(taken) == "This was decided already. (HG-DECISION-TAKEN)"
+    assert status_line(taken) == "This was decided or closed already. (HG-DECISION-TAKEN)"
     odd = status_line(Unmet(Code.DECISION_SELF, "Zoë asked\r\nX-Header: 1" + "x" * 500, "-"))
     assert odd.isascii()
     assert "\n" not in odd

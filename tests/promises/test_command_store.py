@@ -1,6 +1,7 @@
 """What the command's record promises over real sockets: a revocation commits, whether the queues are there or not."""
 
 import re
+import socket
 import time
 
 import pytest
@@ -99,3 +100,16 @@ def test_a_message_that_is_too_large_is_no_outage(
 
     with pytest.raises(Stop, match="no message of this size"):
         command.send("activation-requests", b"x" * 300_000, message_id="m-1")
+
+
+def test_a_broker_that_takes_the_connection_and_says_nothing_is_given_up(
+    azurite: RunningAzurite, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr("hourglass.outside._SEND_LIMIT", 0.5)
+    with socket.create_server(("127.0.0.1", 0)) as mute:
+        port = mute.getsockname()[1]
+        keys = "SharedAccessKeyName=x;SharedAccessKey=eA==;UseDevelopmentEmulator=true;"
+        command = tenant(azurite, f"Endpoint=sb://127.0.0.1:{port};{keys}", monkeypatch)
+
+        with pytest.raises(Stop, match="Could not reach Service Bus"):
+            command.send("activation-requests", b"{}", message_id="m-1")

@@ -30,7 +30,7 @@ async def test_two_approvers_who_press_in_the_same_instant_make_one_decision(ten
         press(tenant, BO.id, cards[0], "approve"), press(tenant, CY.id, cards[1], "deny", request="press-2")
     )
 
-    assert sorted(answer.line for answer in answers)[1] == "This was decided already. (HG-DECISION-TAKEN)"
+    assert sorted(answer.line for answer in answers)[1] == "This was decided or closed already. (HG-DECISION-TAKEN)"
     decided = [event for event in await tenant.events() if event in {"approval.approved", "approval.denied"}]
     assert len(decided) == 1
 

@@ -51,7 +51,7 @@ async def test_a_card_of_a_request_that_was_cancelled_says_so(tenant: FakeTenant
 
     answer = await press(tenant, BO.id, card)
 
-    assert (answer.status, answer.line) == (200, "This was decided already. (HG-DECISION-TAKEN)")
+    assert (answer.status, answer.line) == (200, "This was decided or closed already. (HG-DECISION-TAKEN)")
     assert "Cancelled by who asked" in str(answer.card)
     assert not tenant.is_held()
 
@@ -156,7 +156,7 @@ async def test_a_cancellation_and_an_approval_in_one_instant_leave_nothing_held_
         assert (answer.line, request.state) == ("Approved.", State.ENDED)
     else:
         assert (answer.line, request.state) == (
-            "This was decided already. (HG-DECISION-TAKEN)",
+            "This was decided or closed already. (HG-DECISION-TAKEN)",
             State.CANCELED,
         )
 

@@ -100,6 +100,8 @@ async def test_nobody_else_gives_it_back(tenant: FakeTenant, stranger: Account) 
     assert (await again(tenant, given)).state is State.ACTIVE
     (refused,) = [one for one in await tenant.activations() if one.state is State.REFUSED]
     assert (refused.role, refused.principal) == ("", ""), "a stranger is not told what it was"
+    (told,) = (mail.html for mail in tenant.mailer.mails if refused.id in mail.html)
+    assert ">Role</td>" not in told, "nor shown an empty row for it"
 
 
 async def test_an_account_with_the_same_mail_that_is_not_linked_is_another_person(tenant: FakeTenant) -> None:

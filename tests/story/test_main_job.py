@@ -175,7 +175,7 @@ async def test_the_second_decider_is_told_that_it_is_decided(tenant: FakeTenant)
     await press(tenant, BO.id, cards[0], "deny", note="not today")
     answer = await press(tenant, CY.id, cards[1], request="press-2")
 
-    assert (answer.status, answer.line) == (200, "This was decided already. (HG-DECISION-TAKEN)")
+    assert (answer.status, answer.line) == (200, "This was decided or closed already. (HG-DECISION-TAKEN)")
     assert "Denied by Bo" in json.dumps(answer.card)
     assert (await tenant.activation()).state is State.DENIED
     assert tenant.subjects(CY)[-1] == "Hourglass: Decided: Ada, Backup Operators"

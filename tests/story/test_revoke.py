@@ -73,7 +73,7 @@ async def test_what_waits_for_a_decision_is_closed_and_whoever_was_asked_is_told
     answer = await press(tenant, BO.id, card)
 
     assert (closed.state, closed.ending_since) == (State.CANCELED, None)
-    assert (answer.status, answer.line) == (200, "This was decided already. (HG-DECISION-TAKEN)")
+    assert (answer.status, answer.line) == (200, "This was decided or closed already. (HG-DECISION-TAKEN)")
     assert tenant.subjects(ADA) == ["Hourglass: Backup Operators was revoked"]
     assert [tenant.subjects(one)[-1] for one in (BO, CY)] == ["Hourglass: Closed: Ada, Backup Operators"] * 2
     assert not tenant.is_held()

@@ -232,10 +232,15 @@ class Ledger:
         return True
 
     async def due(self, *, now: datetime, limit: int = DUE_AT_ONCE) -> AsyncIterator[Due]:
-        """Yield what is due by ``now`` and doesn't rest, most overdue first over all shards, at most ``limit`` rows."""
+        """Yield what is due by ``now`` and doesn't rest, most overdue first over all shards, at most ``limit`` rows.
+
+        A shard that doesn't answer takes its time: what was found is yielded before the next one is read, and each minute
+        begins at another shard, so that no shard has the others wait for good.
+        """
         found: list[Due] = []
         missed: TryAgain | None = None
-        for shard in keys.shards():
+        first = now.minute % keys.SHARDS
+        for shard in (*keys.shards()[first:], *keys.shards()[:first]):
             try:
                 async for page in self._due_pages(shard, end=keys.instant(now) + keys.END):
                     awake = [due for row, due in page if str(row.values.get("rests_until", "")) <= keys.instant(now)]
@@ -243,6 +248,9 @@ class Ledger:
             except TryAgain as fault:
                 log.warning("due.shard_unread", extra={"shard": shard, "what": fault.what})
                 missed = fault
+                for due in found:
+                    yield due
+                found = []
         for due in found:
             yield due
         if missed is not None:

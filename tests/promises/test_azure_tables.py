@@ -70,6 +70,17 @@ class TestWhatErrorsBecome:
 
         assert (later.value.after, later.value.fault) == (timedelta(seconds=7), True)
 
+    @pytest.mark.parametrize(("stated", "seconds"), [("86400", 300), ("9" * 30, 300), ("soon", 5), ("-7", 5)])
+    async def test_no_answer_has_us_wait_for_longer_than_five_minutes(self, stated: str, seconds: int) -> None:
+        async with (
+            ScriptedServer(Answer(503, BUSY.body, {"Retry-After": stated})) as server,
+            tables_at(server.url) as tables,
+        ):
+            with pytest.raises(TryAgain) as later:
+                await tables.get("due", "p", "a")
+
+        assert later.value.after == timedelta(seconds=seconds)
+
     @pytest.mark.parametrize("answer", [BUSY, Answer(500), Answer(429), CUT], ids=["503", "500", "429", "cut"])
     async def test_what_may_pass_is_tried_again_in_reads_writes_batches_and_queries(self, answer: Answer) -> None:
         rows = [Insert(Row(partition="p", key=key)) for key in ("a", "b")]

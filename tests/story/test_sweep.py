@@ -5,6 +5,7 @@ from collections import Counter
 from collections.abc import AsyncIterator, Mapping, Sequence
 from dataclasses import replace
 from datetime import datetime, timedelta
+from typing import Any
 
 import pytest
 
@@ -164,6 +165,29 @@ class TestWhatStopsIt:
         assert set(nudged(tenant)) == {key for key in activations if keys.shard(key) != lost}
         assert (swept.whole, await beat(tenant)) == (False, None)
         assert "sweep.unfinished" in [record.message for record in caplog.records]
+
+    async def test_shards_that_hang_keep_nobody_in_the_others_waiting(
+        self, tenant: FakeTenant, monkeypatch: pytest.MonkeyPatch
+    ) -> None:
+        activations = await due_together(tenant, 40)
+        hung, query = keys.shards()[:8], tenant.tables.query
+
+        async def hangs(table: str, partition: str, **limits: Any) -> AsyncIterator[Row]:
+            if table == "due" and partition in hung:
+                tenant.clock.advance(80 * SECOND)
+                raise TryAgain("the tables", after=5 * SECOND, fault=True)
+            async for row in query(table, partition, **limits):
+                yield row
+
+        monkeypatch.setattr(tenant.tables, "query", hangs)
+
+        for _ in range(16):
+            await tenant.sweep()
+            tenant.clock.advance(MINUTE)
+
+        others = {activation for activation in activations if keys.shard(activation) not in hung}
+        assert others
+        assert set(nudged(tenant)) == others
 
     async def test_an_outage_of_the_bus_keeps_nobody_from_their_end_and_what_is_to_be_told_for_later(
         self, tenant: FakeTenant

@@ -14,6 +14,7 @@ from access.commands import choose, not_own_account, not_theirs, not_through
 from access.errors import Code, Conflict, TryAgain
 from access.events import Event, Happened
 from access.hold import POLL
+from access.lifecycle import Work, asks_for
 from access.model import Account, Activation, RoleSettings, Source, State, Target, Unmet
 from access.policy import JUSTIFICATION_LIMIT
 from access.ports import Ports
@@ -122,11 +123,19 @@ async def _intended(own: str, ports: Ports) -> tuple[str | None, tuple[Activatio
 async def _commit(change: Change, own: str, intended: str | None, now: datetime, ports: Ports) -> Activation:
     """Commit what was decided. Before it changes an activation, its choice is recorded: a late delivery makes no other.
 
-    A refusal writes the command's row, and so does the choice: of two deliveries at once, one decides again.
+    A refusal writes the command's row, and so does the choice: of two deliveries at once, one decides again. What was chosen
+    once is refused only when no other delivery can still change it.
+
+    Raises:
+        Conflict: another delivery was first.
+        TryAgain: another delivery may be at it.
     """
     if change.before is not None and intended is None:
         await ports.store.intend(own, change.before.id)
     if change.before is None and intended is not None:
+        chosen = await ports.store.activation(intended)
+        if chosen is not None and asks_for(chosen.state) not in {Work.REMOVAL, Work.NOTHING}:
+            raise TryAgain("another delivery of this command", after=POLL)
         change = replace(change, command=None)
     return await ports.store.commit(change, now=now)
 

@@ -94,6 +94,7 @@ class Style:
     ``again``: one account asks again and again for the same, for so many minutes; 0: people ask now and then.
     ``hasty``: who asked gives back, cancels or extends within seconds. ``held_before``, ``seem_gone``, ``by_hand``: how
     often somebody is a member from the beginning, a replica is without a group, and somebody puts a member in by hand.
+    ``stopped``: how often ops stop granting, half of the time just when people ask.
     """
 
     weight: float = 1
@@ -104,6 +105,7 @@ class Style:
     seem_gone: float = 0.2
     by_hand: float = 0.2
     hasty: bool = False
+    stopped: float = 0.1
 
 
 STYLES: Mapping[str, Style] = {
@@ -128,7 +130,7 @@ STYLES: Mapping[str, Style] = {
     "two at once": Style(
         rates={**_FEW, Fault.FREEZE: 0.025, Fault.LOSE_LOCK: 0.15, Fault.REPEAT: 0.25, Fault.LAND_LATE: 0.15}
     ),
-    "hasty": Style(rates={**_FEW, Fault.FREEZE: 0.1, Fault.LAND_LATE: 0.1}, freezes=(8.0,), hasty=True),
+    "hasty": Style(rates={**_FEW, Fault.FREEZE: 0.1, Fault.LAND_LATE: 0.1}, freezes=(8.0,), hasty=True, stopped=0.6),
     "few faults": Style(rates={**_FEW, Fault.LAND_LATE: 0.01, Fault.REFUSE: 0.0, Fault.STALE_WRITE: 0.02}),
 }
 """Runs are aimed at dangers, since chance alone meets two of them together too seldom."""

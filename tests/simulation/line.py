@@ -11,7 +11,7 @@ from datetime import UTC, datetime, timedelta
 from random import Random
 from typing import Any
 
-from access.errors import TryAgain
+from access.errors import Throttled, TryAgain
 from tests.fakes.bus import FakeMessage
 from tests.fakes.clock import ARBITRARY_MORNING, FakeClock
 from tests.simulation.chance import CALL_LIMIT, Chance, Crashed, Fault, Gate, kind_of
@@ -144,7 +144,8 @@ class Line:
             why, takes, after = worker.dice.choice(FAILURES)
             self.say("FAILS: {} ({})", what, why)
             await Gate(what, takes=takes)
-            raise TryAgain(f"chance ({what}: {why})", after=timedelta(seconds=after), fault=True)
+            kind_of_fault = Throttled if kind == "directory" and why.startswith("429") else TryAgain
+            raise kind_of_fault(f"chance ({what}: {why})", after=timedelta(seconds=after), fault=True)
 
     async def after(self, what: str) -> None:
         """Let others have their turn before the answer is there."""

@@ -166,8 +166,10 @@ class People:
         self._plan(0.2, "deploy", dice.uniform(0, SPAN), "a new version is deployed", self.world.deploy)
         self._plan(0.1, "deploy-again", dice.uniform(0, SPAN), "a new version is deployed", self.world.deploy)
         stop = Stop(scope=Scope(), by="ops", through="direct", at=self.world.clock.now(), reason="told so")
-        stop_at = dice.uniform(0, SPAN)
-        self._plan(0.1, "stop", stop_at, "ops stop granting", partial(self._stop_granting, stop))
+        stop_at = dice.choice([meeting + dice.uniform(0, 6), dice.uniform(0, SPAN)])
+        self._plan(
+            self.world.chance.style.stopped, "stop", stop_at, "ops stop granting", partial(self._stop_granting, stop)
+        )
         self._plan(
             1, "start", stop_at + dice.uniform(30, 900), "ops start granting", partial(self._start_granting, stop)
         )
@@ -247,8 +249,14 @@ class People:
         self.world.start(f"ops {what} {self.world.clock.seconds:.0f}", "ops", work)
 
     def _reconcile(self) -> None:
-        if not self.world.unreadable:  # what can't be read can't be compared, and says so
-            self._ops("reconcile", reconcile(ports=self.world.host_for("ops").ports))
+        self._ops("reconcile", self._compare())
+
+    async def _compare(self) -> None:
+        try:
+            await reconcile(ports=self.world.host_for("ops").ports)
+        except ValueError:
+            if not self.world.unreadable:  # what can't be read can't be compared, and says so
+                raise
 
     def replay_what_was_given_up(self) -> None:
         """Ops put back what the broker gave up."""

@@ -295,7 +295,7 @@ PLANTED: Mapping[str, Bug] = {
     "extension shortens": Bug(_changed(extending, "_longer", _shorter), {"law 4"}, "few faults"),
     "id made from the clock": Bug(_changed(requests, "request_activation", _id_by_the_clock), {"law 8"}),
     "sweep stops at the first failure": Bug(lambda: patch.object(sweeping, "_look_at", _stops_at_once), {"a bug"}),
-    "stops not read": Bug(lambda: patch.object(TableControls, "stops", _no_stops), {"a stop"}, within=200),
+    "stops not read": Bug(lambda: patch.object(TableControls, "stops", _no_stops), {"a stop"}, "hasty", within=200),
     "a restored ledger changes things": Bug(
         lambda: patch.object(TableControls, "prove_only", _no_restore), {"a stop"}, within=200
     ),

@@ -171,11 +171,13 @@ class World:
         self.hosts = [self._new_host() for _ in range(HOSTS)]
 
     def calm(self) -> None:
-        """End all faults. Where ops were told that no sweep comes any more, they call for one."""
+        """End all faults. Where no sweep comes any more, somebody is told, and calls for one until it does."""
         self.chance.calm()
         self.line.out.clear()
         self.say("--- faults stop")
-        self.start("ops call for a sweep", "ops", call_for_sweep(ports=self.tenant.ports))
+        for minutes in (0, 3):
+            call = call_for_sweep(ports=self.tenant.ports)
+            self.start(f"call for a sweep {minutes}", "ops", call, after=minutes * MINUTE)
 
     def close(self) -> None:
         """End the processes that are left, so that nothing of this run runs on."""

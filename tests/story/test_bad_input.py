@@ -5,6 +5,7 @@ from dataclasses import replace
 from datetime import timedelta
 from html import unescape
 from pathlib import Path
+from typing import Any
 
 import pytest
 
@@ -316,7 +317,7 @@ async def test_a_requester_who_is_deleted_before_the_start_ends_the_matter(tenan
 @pytest.mark.parametrize("letter", ["\U0001f600", '"', "\\", "ä"])
 async def test_the_longest_texts_there_can_be_fit_into_the_record(tenant: FakeTenant, letter: str) -> None:
     await tenant.open(approval=None)
-    longest = {
+    longest: dict[str, Any] = {
         "justification": letter * 2_000,
         "flow": letter * 320,
         "ticket": {"system": letter * 100, "number": letter * 100},

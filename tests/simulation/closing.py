@@ -112,8 +112,11 @@ class Closing:
             self.laws.break_("law 2", f"{activation[:6]} was proven gone {self._lag(activation):.0f} s too late")
 
     def _lag(self, activation: str) -> float:
+        """Return how late the end of what had one was proven; what was refused late had none."""
         ends = self.laws.rows[activation].get("ends_at")
-        due = self._calm_since if ends is None else self.world.clock.since(datetime.fromisoformat(str(ends)))
+        if ends is None:
+            return 0.0
+        due = self.world.clock.since(datetime.fromisoformat(str(ends)))
         return self.laws.finished[activation] - max(due, self._calm_since)
 
     def _check_told(self, activation: str, values: Values, rows: Mapping[str, Row], events: list[Row]) -> None:

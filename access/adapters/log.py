@@ -7,6 +7,9 @@ from contextlib import contextmanager
 from contextvars import ContextVar
 
 _correlation: ContextVar[str] = ContextVar("correlation_id", default="")
+LONGEST = 128
+"""Characters of a correlation id that are kept: as many as the broker allows. A card's comes in a stranger's header."""
+
 _STANDARD = frozenset(vars(logging.makeLogRecord({}))) | {"message", "asctime", "taskName"}
 
 
@@ -27,7 +30,7 @@ class JsonLines(logging.Formatter):
 @contextmanager
 def correlated(correlation_id: str) -> Iterator[None]:
     """Put ``correlation_id`` into every record, and into every call to the directory, inside the block."""
-    token = _correlation.set(correlation_id)
+    token = _correlation.set(correlation_id[:LONGEST])
     try:
         yield
     finally:

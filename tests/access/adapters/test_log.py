@@ -106,6 +106,10 @@ class TestTheCorrelation:
 
         assert correlation_id() == ""
 
+    def test_an_id_that_a_stranger_sends_fills_no_lines(self) -> None:
+        with correlated("x" * 100_000):
+            assert len(correlation_id()) == 128
+
 
 class TestInstalling:
     def test_every_handler_that_the_worker_has_writes_json(self) -> None:

@@ -7,9 +7,11 @@ from datetime import timedelta
 import pytest
 
 from access.adapters.tables import Row
+from access.drift import Kind
 from access.errors import TryAgain
 from access.model import Activation, State
 from access.pace import Lane
+from expiry_timer.reconcile import reconcile
 from expiry_timer.sweep import Starter, sweep
 from tests.fakes.bus import FakeMessage
 from tests.fakes.tenant import ADA, ADA_ADMIN, GROUP, FakeTenant
@@ -236,4 +238,21 @@ async def test_while_the_bus_is_out_the_sweep_gives_nothing(tenant: FakeTenant) 
     assert not tenant.is_held()
     tenant.bus.down = False
     await tenant.run_for(20 * MINUTE)
+    assert tenant.is_held()
+
+
+async def test_what_comes_back_with_a_deleted_group_that_is_restored_is_reported_weeks_later(
+    tenant: FakeTenant,
+) -> None:
+    given = await active(tenant)
+    members = set(tenant.directory.groups[GROUP])
+    tenant.directory.remove_group(GROUP)
+    await tenant.run_for(2 * HOUR + 10 * MINUTE)
+    assert (await again(tenant, given)).ended_how == "proven_gone"
+
+    tenant.clock.advance(timedelta(days=20))
+    tenant.directory.add_group(GROUP, "Backup Operators", *members)
+    found = await reconcile(ports=tenant.ports)
+
+    assert [(each.kind, each.principal) for each in found.findings] == [(Kind.RETURNED, ADA_ADMIN.id)]
     assert tenant.is_held()

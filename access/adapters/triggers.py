@@ -92,7 +92,8 @@ async def _put_off(raw: bytes, envelope: Envelope, later: TryAgain, ports: Ports
     """
     attempt = envelope.attempt + 1
     after = max(later.after, timedelta(seconds=1))
-    if envelope.queue not in NUDGED:
+    # A fault that lasts is met ever more slowly; a wait for something known, such as a lease, is as long as it says.
+    if later.fault and envelope.queue not in NUDGED:
         after = min(after * 2 ** min(attempt - 1, 8), _PAUSE_LIMITS.get(envelope.queue, BACK_OFF_LIMIT))
     at = ports.clock.now() + after
     level = logging.WARNING if later.fault else logging.INFO

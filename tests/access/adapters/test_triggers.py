@@ -120,8 +120,8 @@ class TestWhatAMessageBecomes:
         assert again.at == tenant.clock.now() + FAULT
         assert again.application_properties == {"flow": "a", IDENTITY: "m-1", ATTEMPT: "1"}
 
-    async def test_it_waits_longer_each_time_and_keeps_who_it_was_at_first(self, tenant: FakeTenant) -> None:
-        work = raising(TryAgain("the directory", after=FAULT))
+    async def test_a_fault_that_lasts_is_met_ever_more_slowly_by_the_same_message(self, tenant: FakeTenant) -> None:
+        work = raising(TryAgain("the directory", after=FAULT, fault=True))
         given = message(tenant)
         waits, ids = [], []
         for _ in range(10):
@@ -133,6 +133,14 @@ class TestWhatAMessageBecomes:
         assert waits[-1] == BACK_OFF_LIMIT
         assert len(set(ids)) == 10
         assert given.application_properties == {IDENTITY: "m-1", ATTEMPT: "10"}
+
+    async def test_a_wait_for_something_known_is_as_long_as_it_says_each_time(self, tenant: FakeTenant) -> None:
+        given, waits = message(tenant), []
+        for _ in range(4):
+            (given,) = await deliver(tenant, given, raising(TryAgain("another worker", after=FAULT)))
+            waits.append(given.at - tenant.clock.now())
+
+        assert waits == [FAULT] * 4
 
     async def test_two_deliveries_that_are_put_off_are_one_message(self, tenant: FakeTenant) -> None:
         work = raising(TryAgain("the directory", after=FAULT))

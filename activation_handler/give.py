@@ -139,9 +139,11 @@ async def _confirm(hold: Hold, activation: Activation, ports: Ports) -> None:
     began = ports.clock.now()
     presence = await ports.directory.presence(activation.principal, activation.target)
     if presence is not Presence.HELD:
+        after = retry_after(hold.asked)
         if hold.before is Before.YES:
             await ports.store.write_hold(holding.unsettle(hold))
-        raise TryAgain("the directory to show the assignment", after=retry_after(hold.asked))
+            after = ports.timing.proof_window / 2  # it shows soon, and each look until then asks the directory anew
+        raise TryAgain("the directory to show the assignment", after=after)
     too_early = holding.confirms(hold, read_began=began, timing=ports.timing)
     if too_early is not None:
         raise TryAgain(too_early.why, after=too_early.until - began)

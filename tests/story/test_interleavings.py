@@ -101,7 +101,7 @@ async def test_what_the_directory_called_there_already_stays_though_reads_do_not
 
 async def test_what_was_there_at_each_ask_is_not_taken_for_ours_at_the_second(tenant: FakeTenant) -> None:
     await tenant.open(approval=None)
-    tenant.directory.lag = MINUTE
+    tenant.directory.lag = 90 * SECOND
     tenant.directory.put_member(GROUP, ADA_ADMIN.id)
     tenant.ask()
 

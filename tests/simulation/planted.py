@@ -31,7 +31,7 @@ from access import lifecycle
 from access.adapters import keys, triggers
 from access.adapters import ledger as ledgers
 from access.adapters.controls import TableControls
-from access.adapters.guards import GuardedDirectory
+from access.adapters.guards import GuardedDirectory, GuardedMailer
 from access.adapters.ledger import Ledger
 from access.adapters.tables import Delete, Insert, Operation, Put, Tables
 from access.errors import Code, NotAssigned
@@ -257,8 +257,12 @@ async def _no_stops(_self: Any, _role: str, _principal: str) -> tuple[object, ..
     return ()
 
 
-async def _no_restore(_self: Any) -> None:
+async def _nothing(_self: Any, *_arguments: Any) -> None:
     return None
+
+
+def _any_time(send: Any) -> Any:
+    return lambda self, mail, *, deadline: send(self, mail, deadline=float("inf"))
 
 
 @contextmanager
@@ -297,7 +301,12 @@ PLANTED: Mapping[str, Bug] = {
     "sweep stops at the first failure": Bug(lambda: patch.object(sweeping, "_look_at", _stops_at_once), {"a bug"}),
     "stops not read": Bug(lambda: patch.object(TableControls, "stops", _no_stops), {"a stop"}, "hasty", within=200),
     "a restored ledger changes things": Bug(
-        lambda: patch.object(TableControls, "prove_only", _no_restore), {"a stop"}, within=200
+        lambda: patch.object(TableControls, "prove_only", _nothing), {"a stop"}, within=200
+    ),
+    "a mail is sent after its lease": Bug(_changed(GuardedMailer, "send", _any_time), {"law 8"}),
+    "a command chooses again": Bug(lambda: patch.multiple(Ledger, intended_for=_nothing, intend=_nothing), {"law 8"}),
+    "an old replica is believed": Bug(
+        lambda: patch.object(holding, "confirms", lambda _hold, **_more: None), {"law 7"}, "stale, again", within=200
     ),
     "table: a refusal fails at once": Bug(_refusal_is_the_end, {"law 2", "the end"}, "landing late"),
     "fence: a released activation claims again": Bug(

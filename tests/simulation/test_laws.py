@@ -5,7 +5,7 @@ import pytest
 from tests.simulation.story import Story
 
 SEEDS = range(24)
-BROKE_ONCE: tuple[int, ...] = (12,)
+BROKE_ONCE: tuple[int, ...] = (31,)
 """Seeds that found a bug; a seed means the same history only as long as the simulation draws the same dice."""
 
 

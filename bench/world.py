@@ -78,16 +78,21 @@ def _user(account: Account) -> dict[str, Any]:
 async def tenant(folder: Path, file: Path) -> AsyncIterator[Tenant]:
     """Start the local tenant without its mailbox, and with no host yet: ``host``, ``second`` and ``floor`` can be started."""
     ports = Ports.free()
-    parts = [
-        part
-        for part in standard_parts(ports, folder / "state", seed=file, app=ROOT, split=False)
-        if part.name != "mailbox"
-    ]
-    host = parts.pop()
+    standard = {part.name: part for part in standard_parts(ports, folder / "state", seed=file, app=ROOT, split=False)}
+    host = standard["host"]
+    parts = [_in_memory(standard["azurite"]), standard["broker"], standard["directory"]]
     async with Tenant(folder / "state", ports=ports, seed=file, parts=parts) as started:
         started.parts.update({part.name: part for part in _hosts(host, ports, folder / FLOOR_CALLS)})
         await _open_role(started)
         yield started
+
+
+def _in_memory(azurite: Part) -> Part:
+    """Return storage that saves nothing: every few seconds it would write a hundred thousand rows to disk, and answer nobody."""
+    command = list(azurite.command)
+    place = command.index("--location")
+    command[place : place + 2] = ["--inMemoryPersistence"]
+    return replace(azurite, command=tuple(command))
 
 
 def _hosts(host: Part, ports: Ports, floor_calls: Path) -> tuple[Part, ...]:

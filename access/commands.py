@@ -63,8 +63,8 @@ def _nothing(action: Action, found: Sequence[Activation]) -> Unmet:
     if Work.REMOVAL in work:
         return Unmet(code, f"{what}: it is ending already.", "Wait for the mail that says it has ended.")
     if not found:
-        remedy = "Check the role's key; if another account of yours has it, name that one; or send the id that our mails name."
-        return Unmet(code, f"{what}: this account has nothing of this role.", remedy)
+        remedy = "Check the role's key, and the account if you named one; or send the id that our mails name."
+        return Unmet(code, f"{what}: nothing of this role was found.", remedy)
     remedy = "Ask for the role anew." if action is Action.EXTEND else "Nothing is left for you to do."
     return Unmet(code, f"{what}: it is over.", remedy)
 

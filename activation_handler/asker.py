@@ -13,12 +13,15 @@ from access.wire import RequestCommand
 class Asker:
     """The account that asks and its person; ``principal`` where an account is named instead of an activation.
 
-    ``unmet`` says what is wrong with them, or could not be checked: then they are None.
+    ``holders``: the accounts that a role without an activation's id may be held by: the one that is named, else all of the
+    person's, since a day account asks and an admin account holds. ``unmet`` says what is wrong with them, or could not be
+    checked: then they are None.
     """
 
     account: Account | None
     person: Person | None
     principal: Account | None
+    holders: tuple[str, ...]
     unmet: tuple[Unmet, ...]
 
 
@@ -57,4 +60,10 @@ async def who_asks(command: RequestCommand, *, give_up: bool, ports: Ports) -> A
             unmet.append(
                 Unmet(Code.PRINCIPAL_UNKNOWN, what, "Name it by its object id, or by its user principal name.")
             )
-    return Asker(account=account, person=person, principal=principal, unmet=tuple(unmet))
+    is_named = bool(command.principal) and command.principal != command.requester
+    holders = {principal.id} if principal else set()
+    if person is not None and not is_named:
+        holders |= person.ids
+    return Asker(
+        account=account, person=person, principal=principal, holders=tuple(sorted(holders)), unmet=tuple(unmet)
+    )

@@ -15,7 +15,7 @@ from access.errors import Code, Conflict, TryAgain
 from access.events import Event, Happened
 from access.hold import POLL
 from access.lifecycle import Work, asks_for
-from access.model import Account, Activation, RoleSettings, Source, State, Target, Unmet
+from access.model import Activation, RoleSettings, Source, State, Target, Unmet
 from access.policy import JUSTIFICATION_LIMIT
 from access.ports import Ports
 from access.wire import Envelope, RequestCommand, tell
@@ -96,7 +96,7 @@ async def carry_out(said: RequestCommand, envelope: Envelope, decide: Decide, *,
             return done[0]
         # Who has chosen one already can wait: refused beside it, the command would have two outcomes.
         asker = await who_asks(said, give_up=intended is None and envelope.attempt >= TRIES, ports=ports)
-        settings, found = await _meant(said, asker.principal, ports)
+        settings, found = await _meant(said, asker, ports)
         # The states were read before: where the command has had its effect on one of them, its row is there by now.
         intended, done = await _intended(own, ports)
         if done is not None:
@@ -141,20 +141,20 @@ async def _commit(change: Change, own: str, intended: str | None, now: datetime,
 
 
 async def _meant(
-    said: RequestCommand, principal: Account | None, ports: Ports
+    said: RequestCommand, asker: Asker, ports: Ports
 ) -> tuple[RoleSettings | None, tuple[Activation, ...]]:
     """Return the role, and the activations that the command may be about: the one it names, or those of the role."""
     if said.activation:
         named = await ports.store.activation(said.activation)
         return (await ports.register.role(named.role), (named,)) if named is not None else (None, ())
     settings = await ports.register.role(said.role) if said.role else None
-    if principal is None or not said.role:
-        return settings, ()
-    listed = list(await ports.store.newest_of(principal.id, said.role, limit=NEWEST))
-    if settings is not None:
-        # The list may lag; the hold doesn't, and it keeps the ids that it released for a day.
-        hold = await ports.store.hold(principal.id, settings.target)
-        listed += [*hold.roles, *hold.released]
+    listed: list[str] = []
+    for principal in asker.holders if said.role else ():
+        listed += await ports.store.newest_of(principal, said.role, limit=NEWEST)
+        if settings is not None:
+            # The list may lag; the hold doesn't, and it keeps the ids that it released for a day.
+            hold = await ports.store.hold(principal, settings.target)
+            listed += [*hold.roles, *hold.released]
     found = [await ports.store.activation(activation) for activation in dict.fromkeys(listed)]
     return settings, tuple(one for one in found if one is not None and one.role == said.role)
 

@@ -97,7 +97,7 @@ def test_where_there_is_none_the_answer_says_what_to_do_instead(
 def test_who_has_nothing_of_the_role_is_not_told_that_nothing_is_left_to_do(action: Action) -> None:
     answer = told(action)
     assert answer.code in {Code.NOTHING_TO_END, Code.NOTHING_TO_CANCEL, Code.NOTHING_TO_EXTEND}
-    assert "another account of yours" in answer.remedy
+    assert "the account if you named one" in answer.remedy
 
 
 @pytest.mark.parametrize("person", [ADA_PERSON, Person(accounts=(ADA_ADMIN,)), Person(accounts=(ADA,))])

@@ -79,6 +79,26 @@ async def test_the_role_and_the_account_name_it_as_well_as_its_id(tenant: FakeTe
     assert len(await tenant.activations()) == 1
 
 
+async def test_a_role_alone_finds_it_whichever_account_of_the_person_holds_it(tenant: FakeTenant) -> None:
+    given = await active(tenant)
+
+    say(tenant, "deactivate", principal=None)
+    await tenant.run_for(5 * MINUTE)
+
+    assert (await again(tenant, given)).state is State.ENDED
+    assert not tenant.is_held()
+
+
+async def test_an_account_that_is_named_is_the_only_one_that_is_looked_at(tenant: FakeTenant) -> None:
+    given = await active(tenant)
+
+    say(tenant, "deactivate", requester=ADA_ADMIN.user_principal_name, principal=ADA.user_principal_name)
+    await tenant.run_for(5 * MINUTE)
+
+    assert (await again(tenant, given)).state is State.ACTIVE
+    assert await refusal(tenant) == ["HG-NOTHING-TO-END"]
+
+
 async def test_the_account_that_holds_it_may_give_it_back_itself(tenant: FakeTenant) -> None:
     given = await active(tenant)
 

@@ -15,8 +15,8 @@ from azure.servicebus.aio import ServiceBusClient
 
 from access.adapters import keys
 from access.adapters.build import build_credential, build_tables
-from access.adapters.ledger import Ledger
 from access.adapters.changes import Author
+from access.adapters.ledger import Ledger
 from access.adapters.register import TableRegister
 from access.adapters.settings import read
 from access.adapters.tables import Tables

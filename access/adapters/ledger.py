@@ -14,20 +14,29 @@ from itertools import batched
 
 from access import ids
 from access.adapters import keys
+from access.adapters.ledger_rows import (
+    NOT_STORED,
+    activation_of,
+    asked_row,
+    due_of,
+    due_values,
+    event_out,
+    event_row,
+    send_out,
+)
 from access.adapters.rows import from_row, to_row
-from access.adapters.tables import Delete, Insert, Operation, Put, Replace, Row, Tables, Value
+from access.adapters.tables import Delete, Insert, Operation, Put, Replace, Row, Tables
 from access.change import Change
 from access.errors import Conflict, TryAgain
 from access.events import ALARMING, Happened
 from access.expiry import ALARM_ROW, FIRST_LOOK, NOW_ROW, RETRY_ROW, alarm_at, alarm_send
 from access.hold import Hold
 from access.lifecycle import is_final
-from access.model import Activation, Asked, Due, Send, Target, Timing
+from access.model import Activation, Asked, Due, Target, Timing
 from access.ports import Sender
 
 log = logging.getLogger(__name__)
 
-EVENTS_TOPIC = "activation-events"
 TELLING_LEASE = timedelta(minutes=2)
 _TOLD_BY_ANOTHER = "another worker is sending this mail"
 CLOCK_MARGIN = timedelta(seconds=30)
@@ -42,8 +51,6 @@ DUE_AT_ONCE = 4_000
 
 TRANSACTION = 100
 """Operations that one transaction holds."""
-
-_NOT_STORED = frozenset({"id", "etag"})
 
 
 def _random_nonce() -> str:
@@ -65,7 +72,7 @@ class Ledger:
     async def activation(self, activation: str) -> Activation | None:
         """Return the activation, or None where there is none."""
         row = await self._tables.get("activations", activation, keys.ACTIVATION)
-        return None if row is None else _activation(row)
+        return None if row is None else activation_of(row)
 
     async def commit(self, change: Change, *, now: datetime, lease: bool = False) -> Activation:
         """Write due rows, then the change in one transaction, then send its effects."""
@@ -80,7 +87,7 @@ class Ledger:
         alarm = due[-1].key if moved else (change.after.alarm if instant else None)
         alarmed = alarm_send(change.after) if moved else None
         sends = [*change.sends, *([alarmed] if alarmed else [])]
-        event = _event_row(change.after, change.happened)
+        event = event_row(change.after, change.happened)
         after = replace(
             change.after,
             version=version,
@@ -91,16 +98,16 @@ class Ledger:
             alarm_at=instant,
             leased_until=now + self._lease if lease else None,
         )
-        outs = [_event_out(change, event), *(_send_out(after, send) for send in sends)]
+        outs = [event_out(change, event), *(send_out(after, send) for send in sends)]
         written = {"written": keys.instant(now)}
         outs = [
             replace(out, key=keys.out(change.after.sends + number), values={**out.values, **written})
             for number, out in enumerate(outs, start=1)
         ]
-        own = Row(partition=after.id, key=keys.ACTIVATION, values=to_row(after, leave_out=_NOT_STORED), etag=after.etag)
+        own = Row(partition=after.id, key=keys.ACTIVATION, values=to_row(after, leave_out=NOT_STORED), etag=after.etag)
         operations: list[Operation] = [Insert(own) if before is None else Replace(own), Insert(event)]
         operations += [Insert(row) for row in outs]
-        operations += [Put(_asked_row(after.id, asked)) for asked in change.asked]
+        operations += [Put(asked_row(after.id, asked)) for asked in change.asked]
         if change.command is not None:
             said = {"content": change.content} if change.content else {}
             operations.append(Insert(Row(partition=after.id, key=keys.command(change.command), values=said)))
@@ -189,7 +196,7 @@ class Ledger:
             log.info("lease.kept", extra={"activation_id": leased.id})
 
     async def _rewrite(self, activation: Activation) -> Activation:
-        values = to_row(activation, leave_out=_NOT_STORED)
+        values = to_row(activation, leave_out=NOT_STORED)
         row = Row(partition=activation.id, key=keys.ACTIVATION, values=values, etag=activation.etag)
         return replace(activation, etag=(await self._tables.write("activations", [Replace(row)]))[0])
 
@@ -282,7 +289,7 @@ class Ledger:
             page = []
             for row in rows:
                 try:
-                    page.append((row, _due(row)))
+                    page.append((row, due_of(row)))
                 except ValueError:
                     log.exception("due.row_unreadable", extra={"shard": shard, "row": row.key})
             yield page
@@ -298,7 +305,7 @@ class Ledger:
 
     async def rest(self, due: Due, until: datetime) -> None:
         """Leave the row where it is, counted, and don't yield it again before ``until``."""
-        values = _due_values(due.activation, due.version, due.kind, since=due.since, tries=due.tries + 1)
+        values = due_values(due.activation, due.version, due.kind, since=due.since, tries=due.tries + 1)
         row = Row(partition=due.shard, key=due.key, values={**values, "rests_until": keys.instant(until)})
         await self._tables.write("due", [Put(row)])
 
@@ -353,7 +360,7 @@ class Ledger:
         self, activation: str, at: datetime, version: int, kind: str, *, since: datetime | None = None, tries: int = 0
     ) -> Row:
         key = keys.due(at, activation, version, self._nonce())
-        values = _due_values(activation, version, kind, since=since or at, tries=tries)
+        values = due_values(activation, version, kind, since=since or at, tries=tries)
         return Row(partition=keys.shard(activation), key=key, values=values)
 
     async def _send_all(self, activation: str, outs: Sequence[Row]) -> bool:
@@ -408,97 +415,9 @@ class Ledger:
         return True
 
 
-def _activation(row: Row) -> Activation:
-    return from_row(Activation, row.values, id=row.partition, etag=row.etag)
-
-
-def _due_values(activation: str, version: int, kind: str, *, since: datetime, tries: int) -> dict[str, Value]:
-    return {"activation": activation, "version": version, "kind": kind, "since": keys.instant(since), "tries": tries}
-
-
 def _lease_of(activation: Activation) -> tuple[str, str]:
     """Return what tells one lease from another: the write that took it."""
     return activation.id, activation.etag
-
-
-def _due(row: Row) -> Due:
-    """Read a due row. Its key alone says what to look at, so that an alarm whose values were damaged still rings.
-
-    Raises:
-        ValueError: not even the key can be read, or a value is none of ours.
-    """
-    instant, activation, version, _ = row.key.split("_")
-    return Due(
-        shard=row.partition,
-        key=row.key,
-        at=keys.read_instant(instant),
-        activation=activation,
-        version=int(version),
-        kind=str(row.values.get("kind", NOW_ROW)),
-        since=keys.read_instant(str(row.values.get("since", instant))),
-        tries=int(row.values.get("tries", 0)),
-    )
-
-
-def _event_row(after: Activation, happened: Happened) -> Row:
-    """Return the event's row: the truth of the audit, chained by hash to the one before (protocol 7)."""
-    record = {
-        "number": after.events + 1,
-        "event": happened.event.value,
-        "at": happened.at.isoformat(),
-        "by": happened.by,
-        "state": after.state.value,
-        "details": json.dumps(dict(happened.details), default=str, sort_keys=True, ensure_ascii=False),
-    }
-    values = {**record, "hash": ids.chained(after.chain, record), "previous": after.chain}
-    return Row(partition=after.id, key=keys.event(after.events + 1), values=values)
-
-
-def _event_out(change: Change, event: Row) -> Row:
-    """Return the outbox row of an event: its copy for the audit, and a CloudEvent for flows and SIEM."""
-    after, happened = change.after, change.happened
-    cloud_event = {
-        "specversion": "1.0",
-        "id": f"{after.id}-{after.events + 1}",
-        "source": "/hourglass",
-        "type": happened.event.value,
-        "subject": after.id,
-        "time": happened.at.isoformat(),
-        "datacontenttype": "application/json",
-        "data": {
-            "role": after.role,
-            "principal": after.principal,
-            "requester": after.requester,
-            "state": after.state.value,
-            "by": happened.by,
-            "endsAt": after.ends_at.isoformat() if after.ends_at else None,
-            "unmet": [demand.code for demand in after.unmet],
-        },
-    }
-    values = {
-        "queue": EVENTS_TOPIC,
-        "body": json.dumps(cloud_event, default=str),
-        "copy": json.dumps(dict(event.values), ensure_ascii=False),
-        "principal": after.principal or after.requester,
-        "role": after.role,
-        "correlation": after.correlation_id,
-    }
-    return Row(partition=after.id, key="", values=values)
-
-
-def _send_out(after: Activation, send: Send) -> Row:
-    values = {
-        "queue": send.queue,
-        "body": json.dumps(dict(send.body), default=str),
-        "correlation": after.correlation_id,
-    }
-    if send.at is not None:
-        values["at"] = keys.instant(send.at)
-    return Row(partition=after.id, key="", values=values)
-
-
-def _asked_row(activation: str, asked: Asked) -> Row:
-    return Row(partition=activation, key=keys.decision(asked.account), values=to_row(asked))
 
 
 def _said(after: Activation, happened: Happened) -> dict[str, object]:

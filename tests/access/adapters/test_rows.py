@@ -8,7 +8,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from access.adapters.ledger import _NOT_STORED
+from access.adapters.ledger_rows import NOT_STORED
 from access.adapters.quarantine import SetAside, Verdict
 from access.adapters.register import PersonLinks
 from access.adapters.rows import SCHEMA, SCHEMA_VERSIONS, from_row, to_row, version_of
@@ -117,7 +117,7 @@ STORED: dict[type, st.SearchStrategy[Any]] = {
     ),
     PersonLinks: st.builds(PersonLinks, accounts=st.lists(texts, max_size=3).map(tuple), contact=st.none() | texts),
 }
-KEYS = {Activation: _NOT_STORED, Hold: frozenset({"etag"}), SetAside: frozenset({"id", "etag"})}
+KEYS = {Activation: NOT_STORED, Hold: frozenset({"etag"}), SetAside: frozenset({"id", "etag"})}
 
 
 class TestTheRoundTrip:
@@ -233,7 +233,7 @@ class TestVersions:
 
     def test_an_activation_without_what_came_later_is_read(self) -> None:
         activation = replace(asked_for(), held_before=True, removal_delayed=True)
-        row = to_row(activation, leave_out=_NOT_STORED)
+        row = to_row(activation, leave_out=NOT_STORED)
         del row["held_before"], row["removal_delayed"]
 
         found = from_row(Activation, row, id=activation.id, etag="")

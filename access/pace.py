@@ -24,6 +24,9 @@ REMOVALS_FIRST = timedelta(seconds=10)
 """How long grants still wait after the instant for which a removal was told to come back."""
 
 BLOCK_LIMIT = 50
+NEAR_THE_END = 4
+"""A block is at most this part of what is left, so that few of the last slots are lost in blocks that nobody uses up."""
+
 QUICK = timedelta(seconds=2)
 """A block that was used up within this span was too small."""
 
@@ -63,6 +66,10 @@ class Window:
     held_until: datetime | None = None
     removals_until: datetime | None = None
 
+    def counted(self, now: datetime, quota: Quota) -> dict[datetime, int]:
+        """Return the slots that still count by ``now``."""
+        return {at: slots for at, slots in self.taken.items() if now < at + quota.counted_for}
+
 
 @dataclass(frozen=True, slots=True)
 class Taken:
@@ -83,7 +90,7 @@ class TurnedAway:
 def take(window: Window, lane: Lane, wanted: int, *, now: datetime, quota: Quota) -> Taken | TurnedAway:
     """Return up to ``wanted`` slots, at least one; or from when it is worth asking again."""
     window = _believable(window, now, quota)
-    counted = {at: slots for at, slots in window.taken.items() if now < at + quota.counted_for}
+    counted = window.counted(now, quota)
     room = quota.limit(lane) - sum(counted.values())
     until = _free_at(counted, -room, quota) if room <= 0 else now
     until = max(until, window.held_until or until)
@@ -95,6 +102,12 @@ def take(window: Window, lane: Lane, wanted: int, *, now: datetime, quota: Quota
     if lane is Lane.GRANT or (window.removals_until and window.removals_until >= until):
         return TurnedAway(None, until)
     return TurnedAway(replace(window, taken=counted, removals_until=until + REMOVALS_FIRST), until)
+
+
+def block_share(window: Window, lane: Lane, size: int, *, now: datetime, quota: Quota) -> int:
+    """Return how large a block of ``size`` may be, lest many of the last slots are lost in blocks that nobody uses up."""
+    taken = sum(_believable(window, now, quota).counted(now, quota).values())
+    return min(size, max(1, (quota.limit(lane) - taken) // NEAR_THE_END))
 
 
 def _believable(window: Window, now: datetime, quota: Quota) -> Window:

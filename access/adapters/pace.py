@@ -123,17 +123,19 @@ class TablePace:
         size = pace.block_size(last.size, lasted=None if last.left else now - last.taken_at) if last else 1
         for _ in range(ROUNDS):
             row, now = await self._known_row(), self._clock.now()
-            match pace.take(_window(row), lane, size, now=now, quota=self._quota):
-                case Taken(window, slots):
+            window = _window(row)
+            share = pace.block_share(window, lane, size, now=now, quota=self._quota)
+            match pace.take(window, lane, share, now=now, quota=self._quota):
+                case Taken(fuller, slots):
                     with suppress(Conflict):
-                        await self._write(row, window)
+                        await self._write(row, fuller)
                         self._blocks[lane] = _Block(now, slots, slots)
                         if self._has_slot(lane):
                             return None
-                case TurnedAway(window, until):
-                    if window is not None:
+                case TurnedAway(noted, until):
+                    if noted is not None:
                         with suppress(Conflict, TryAgain):  # the next one who is turned away says it
-                            await self._write(row, window)
+                            await self._write(row, noted)
                     return until
             size = pace.block_size(size, lasted=timedelta())
         raise Conflict("the row of the pace")

@@ -79,13 +79,13 @@ class TestTheQuota:
     ) -> None:
         one, other = host(tables, clock), host(tables, clock)
         began = clock.now()
-        await turns(one, Lane.REMOVAL, 10, clock)  # blocks of 1, 2, 4 and 8: five are left
+        await turns(one, Lane.REMOVAL, 9, clock)  # blocks of 1, 2, 4 and 3, a quarter of what is left: one is left
         clock.advance(pace.SLOT_LIFE)
 
-        times = await turns(one, Lane.REMOVAL, 1, clock) + await turns(other, Lane.REMOVAL, 5, clock)
+        times = await turns(one, Lane.REMOVAL, 1, clock) + await turns(other, Lane.REMOVAL, 10, clock)
 
-        assert times[:5] == [began + pace.SLOT_LIFE] * 5
-        assert times[5] == began + QUOTA.counted_for
+        assert times[:10] == [began + pace.SLOT_LIFE] * 10
+        assert times[10] == began + QUOTA.counted_for
 
     async def test_no_slot_within_a_minute_puts_the_work_off_until_there_is_one(
         self, tables: Tables, clock: FakeClock
@@ -195,8 +195,8 @@ class TestWithoutTheRow:
         await one.heed(Throttled("the directory (429)", after=20 * SECOND, fault=True))
 
     async def test_a_removal_still_waits_where_only_the_word_to_the_grants_is_lost(self, clock: FakeClock) -> None:
-        one, began = host(TroubledTables(OUTAGE, well_for=5), clock), clock.now()
-        await turns(one, Lane.REMOVAL, QUOTA.writes, clock)  # blocks of 1, 2, 4, 8 and the last 5
+        one, began = host(TroubledTables(OUTAGE, well_for=12), clock), clock.now()
+        await turns(one, Lane.REMOVAL, QUOTA.writes, clock)  # blocks of 1, 2, 4, 3, 2, 2, and the last six one by one
 
         assert await turns(one, Lane.REMOVAL, 1, clock) == [began + QUOTA.counted_for + SECOND]
 

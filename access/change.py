@@ -30,9 +30,7 @@ class Change:
 def begin(activation: Activation, happened: Happened, *, sends: tuple[Send, ...] = (), command: str) -> Change:
     """Return the change that makes a new activation, in the state that ``happened`` leads to."""
     after = replace(activation, state=advance(None, happened.event))
-    return Change(
-        before=None, after=after, happened=happened, sends=sends, command=command, content=activation.content
-    )
+    return Change(before=None, after=after, happened=happened, sends=sends, command=command, content=activation.content)
 
 
 def move(

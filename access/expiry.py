@@ -208,6 +208,9 @@ TICK_NOTICE = timedelta(seconds=20)
 TICK_MARGIN = timedelta(seconds=15)
 """What clocks may differ by: a tick that comes to a slow clock has come all the same."""
 
+TICK_CLAIM = timedelta(seconds=20)
+"""How long who claimed the next tick has for sending it, before another one does."""
+
 TICK_ABSURD = timedelta(minutes=2)
 
 

@@ -178,8 +178,16 @@ class Pulse(Protocol):
         """Record a sweep that finished."""
         ...
 
-    async def claim_tick(self, at: datetime, *, now: datetime) -> bool:
-        """Whether the next tick, for ``at``, is the caller's to send: the one on record has come, and nobody was first."""
+    async def claim_tick(self, at: datetime, *, now: datetime) -> str | None:
+        """Return the claim to send the next tick, for ``at``; None: it is on its way.
+
+        Raises:
+            TryAgain: another worker has claimed it, and has not said that it was sent; it may have died.
+        """
+        ...
+
+    async def tick_sent(self, claim: str, at: datetime, *, now: datetime) -> None:
+        """Record that the tick that was claimed is on its way."""
         ...
 
     async def disclaim_tick(self) -> None:
@@ -464,7 +472,6 @@ class Bus(Sender, Protocol):
             TryAgain: it may or may not have been taken.
         """
         ...
-
 
     async def dead_letters(self, queues: Sequence[str], *, limit: int) -> tuple[DeadLetter, ...]:
         """Return what is in the dead-letter queues of ``queues``, at most ``limit`` of each, as far as it can be read now."""

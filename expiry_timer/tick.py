@@ -8,7 +8,7 @@ import logging
 
 from access import ids
 from access.errors import TryAgain
-from access.expiry import next_tick_at
+from access.expiry import TICK_CLAIM, next_tick_at
 from access.ports import Ports
 from access.wire import VERSION
 
@@ -21,17 +21,22 @@ async def renew_tick(*, ports: Ports) -> None:
     """Send the next tick, unless it is on its way.
 
     Raises:
-        TryAgain: it could not be sent; whoever sweeps next does.
+        TryAgain: nobody knows that it is: a tick that came must come again, or a worker that died would end the chain.
     """
     now = ports.clock.now()
     at = next_tick_at(now)
-    if not await ports.pulse.claim_tick(at, now=now):
+    try:
+        claim = await ports.pulse.claim_tick(at, now=now)
+    except TryAgain as fault:  # the claim may have been written all the same
+        raise TryAgain(fault.what, after=max(fault.after, TICK_CLAIM), fault=fault.fault) from fault
+    if claim is None:
         return
     try:
         await ports.bus.send(QUEUE, {"version": VERSION}, message_id=_id("next", at), correlation_id="", at=at)
     except TryAgain:
         await ports.pulse.disclaim_tick()
         raise
+    await ports.pulse.tick_sent(claim, at, now=now)
 
 
 async def call_for_sweep(*, ports: Ports) -> None:

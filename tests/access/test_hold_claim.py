@@ -159,7 +159,9 @@ def test_a_confirming_read_that_may_be_older_than_our_last_removal_is_not_believ
     assert confirms(row, read_began=NOW + WINDOW, timing=TIMING) is None
 
 
-@pytest.mark.parametrize("row", [hold(before=Before.YES), hold(before=Before.NO, gone_at=NOW)], ids=["no removal", "ours"])
+@pytest.mark.parametrize(
+    "row", [hold(before=Before.YES), hold(before=Before.NO, gone_at=NOW)], ids=["no removal", "ours"]
+)
 def test_any_other_read_confirms(row: HoldRow) -> None:
     assert confirms(row, read_began=NOW, timing=TIMING) is None
 

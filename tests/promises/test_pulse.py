@@ -8,6 +8,7 @@ import pytest
 from access.adapters import keys
 from access.adapters.pulse import TablePulse
 from access.adapters.tables import Insert, Row, Tables
+from access.errors import TryAgain
 from access.ports import Beat, Pulse
 from tests.promises.samples import NOW
 
@@ -42,9 +43,16 @@ class TestTheHeartbeat:
 
 
 class TestTheTick:
-    async def claim(self, pulse: Pulse, seconds: float) -> bool:
+    async def claim(self, pulse: Pulse, seconds: float, *, dies: bool = False) -> bool:
+        """Claim the next tick, and send it unless the worker ``dies``; whether it was ours."""
         now = NOW + seconds * SECOND
-        return await pulse.claim_tick(now + MINUTE, now=now)
+        try:
+            claim = await pulse.claim_tick(now + MINUTE, now=now)
+        except TryAgain:
+            return False
+        if claim is not None and not dies:
+            await pulse.tick_sent(claim, now + MINUTE, now=now)
+        return claim is not None
 
     async def test_the_first_who_asks_sends_it_and_nobody_else_until_it_has_come(self, pulse: Pulse) -> None:
         assert await self.claim(pulse, 0)
@@ -63,6 +71,30 @@ class TestTheTick:
     async def test_one_that_got_lost_is_replaced_once_its_time_has_passed(self, pulse: Pulse) -> None:
         assert await self.claim(pulse, 0)
         assert await self.claim(pulse, 3600)
+
+    async def test_one_that_was_claimed_and_never_sent_is_for_another_worker_soon(self, pulse: Pulse) -> None:
+        assert await self.claim(pulse, 0, dies=True)
+        assert [await self.claim(pulse, seconds) for seconds in (1, 19)] == [False, False]
+
+        assert await self.claim(pulse, 20)
+        assert not await self.claim(pulse, 40)
+
+    async def test_while_nobody_has_said_that_it_was_sent_whoever_asks_is_told_to_come_again(
+        self, pulse: Pulse
+    ) -> None:
+        await self.claim(pulse, 0, dies=True)
+
+        with pytest.raises(TryAgain):
+            await pulse.claim_tick(NOW + MINUTE, now=NOW + SECOND)
+
+    async def test_who_says_too_late_that_it_was_sent_changes_nothing(self, pulse: Pulse) -> None:
+        frozen = await pulse.claim_tick(NOW + MINUTE, now=NOW)
+        assert frozen is not None
+        assert await self.claim(pulse, 30, dies=True)
+
+        await pulse.tick_sent(frozen, NOW + MINUTE, now=NOW)
+
+        assert await self.claim(pulse, 50)
 
     async def test_one_that_can_be_none_of_ours_stops_nothing(self, pulse: Pulse, tables: Tables) -> None:
         absurd = {"next_at": keys.instant(NOW + timedelta(days=365))}

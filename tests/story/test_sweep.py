@@ -102,7 +102,7 @@ class TestWhatItDoesAtOnce:
         assert (first.sent, first.left) == (TIME_LIMIT // MINUTE, True)
         assert nudged(tenant)[: first.sent + second.sent] == activations[: first.sent + second.sent]
 
-    async def test_where_nothing_is_due_it_costs_sixteen_queries_and_three_rows(self, tenant: FakeTenant) -> None:
+    async def test_where_nothing_is_due_it_costs_sixteen_queries_and_four_rows(self, tenant: FakeTenant) -> None:
         await tenant.sweep()
         tenant.clock.advance(MINUTE)
         tenant.tables.calls.clear()
@@ -111,7 +111,7 @@ class TestWhatItDoesAtOnce:
 
         assert Counter(tenant.tables.calls) == {
             ("query", "due"): 16,
-            ("write", "control"): 2,
+            ("write", "control"): 3,
             ("get", "control"): 1,
         }
 
@@ -238,6 +238,10 @@ class TestItsSignOfLife:
         assert not await sweep_is_fresh(ports=tenant.ports)
 
 
+async def killed(*_: object, **__: object) -> None:
+    raise KeyboardInterrupt
+
+
 class TestTheTick:
     async def test_where_the_timer_stands_still_for_good_ticks_go_on_and_end_what_is_due(
         self, ticking: FakeTenant
@@ -298,6 +302,40 @@ class TestTheTick:
         await ticking.sweep()
 
         assert [left.queue for left in ticking.bus.messages] == ["ticks"]
+
+    async def test_a_worker_that_dies_between_its_claim_and_the_next_tick_leaves_that_to_its_own_redelivery(
+        self, ticking: FakeTenant
+    ) -> None:
+        await ticking.sweep()
+        message = ticking.bus.messages.pop()
+        ticking.clock.advance_to(message.at)
+        send, ticking.bus.send = ticking.bus.send, killed  # type: ignore[method-assign] # the process dies here
+        with pytest.raises(KeyboardInterrupt):
+            await ticking.deliver(message)
+        ticking.bus.send = send  # type: ignore[method-assign] # another process
+
+        ticking.clock.advance(31 * SECOND)
+        await ticking.deliver(message)
+
+        assert [left.queue for left in ticking.bus.messages] == ["ticks"]
+
+    async def test_a_claim_whose_answer_got_lost_does_not_end_the_chain(self, ticking: FakeTenant) -> None:
+        await ticking.sweep()
+        message = ticking.bus.messages.pop()
+        ticking.clock.advance_to(message.at)
+        claim = ticking.ports.pulse.claim_tick
+
+        async def lost(at: datetime, *, now: datetime) -> str | None:
+            await claim(at, now=now)
+            raise TryAgain("the tables", after=SECOND, fault=True)
+
+        ticking.ports.pulse.claim_tick = lost  # type: ignore[method-assign] # its answer gets lost
+        await ticking.deliver(message)
+        ticking.ports.pulse.claim_tick = claim  # type: ignore[method-assign] # the next one doesn't
+
+        await ticking.run_for(2 * MINUTE, sweeping=False)
+
+        assert len(ticks(ticking)) >= 3
 
     async def test_a_tick_that_can_not_send_the_next_one_comes_again_and_does(self, ticking: FakeTenant) -> None:
         await ticking.sweep()

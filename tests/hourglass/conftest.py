@@ -1,8 +1,7 @@
 """The command on a tenant in memory: the people and groups of examples/tenant.json, tables that forget."""
 
 import json
-import logging
-from collections.abc import AsyncIterator, Awaitable, Callable, Iterator
+from collections.abc import AsyncIterator, Awaitable, Callable
 from contextlib import asynccontextmanager
 from datetime import datetime, timedelta
 from pathlib import Path
@@ -124,14 +123,6 @@ class FakeOutside:
             await self.meanwhile.pop(0)()
         if self.works is not None:
             await self.works()
-
-
-@pytest.fixture(autouse=True)
-def log_as_before() -> Iterator[None]:
-    """The command sets the level of the root logger for its process, which here is that of other tests too."""
-    level = logging.getLogger().level
-    yield
-    logging.getLogger().setLevel(level)
 
 
 @pytest.fixture

@@ -1,5 +1,6 @@
 """What the command's record promises over real sockets: a revocation commits, whether the queues are there or not."""
 
+import gc
 import re
 import socket
 import time
@@ -102,6 +103,7 @@ def test_a_message_that_is_too_large_is_no_outage(
         command.send("activation-requests", b"x" * 300_000, message_id="m-1")
 
 
+@pytest.mark.filterwarnings("ignore::pytest.PytestUnraisableExceptionWarning")
 def test_a_broker_that_takes_the_connection_and_says_nothing_is_given_up(
     azurite: RunningAzurite, monkeypatch: pytest.MonkeyPatch
 ) -> None:
@@ -113,3 +115,4 @@ def test_a_broker_that_takes_the_connection_and_says_nothing_is_given_up(
 
         with pytest.raises(Stop, match="Could not reach Service Bus"):
             command.send("activation-requests", b"{}", message_id="m-1")
+    gc.collect()  # the SDK leaves the half-open connection behind: it is missed here, not in whichever test comes next

@@ -2,8 +2,8 @@
 
 For the rows of an earlier version, from the top of the project:
 
-    git archive e2e83c5 | tar -x -C /tmp/earlier
-    PYTHONPATH=/tmp/earlier .venv/bin/python tests/stored_rows/make.py > tests/stored_rows/version_1.json
+    mkdir ../earlier; git archive e2e83c5 | tar -x -C ../earlier
+    PYTHONPATH=../earlier .venv/bin/python tests/stored_rows/make.py > tests/stored_rows/version_1.json
 
 It asks of that version only what its own stories did: a tenant in memory, requests, cards, faults of directory and bus. Each
 life has a role and a group of its own, named for where it stands at the end. What was on its way in the queues is kept too.
